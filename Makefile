@@ -1,0 +1,46 @@
+# Needs Python >= 3.11, make and git; pip reads its own configuration. Everything lands in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test test-all check openapi clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(READY)  ## build the environment in .venv, nothing else
+
+$(READY): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parley needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## three payers, a brand and an analyst, from contract to answer, over HTTP
+	$(BIN)/parley demo
+
+run: $(READY)  ## keep a server up, for development
+	$(BIN)/parley serve
+
+test: $(READY)  ## the main suite
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(READY)  ## the main suite and the slow tests
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## style, types, layers, and that openapi.yaml is current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/parley openapi --check
+
+openapi: $(READY)  ## write openapi.yaml from the code
+	$(BIN)/parley openapi
+
+clean:  ## remove .venv and everything the tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

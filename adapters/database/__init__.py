@@ -1,0 +1,15 @@
+"""The database: SQLite embedded, or PostgreSQL; SQLAlchemy Core, one store a noun, Alembic for the schema."""
+
+from adapters.database.engine import SqlDatabase, open_database
+from adapters.database.errors import DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale
+from adapters.database.schema import check_schema, migrate
+
+__all__ = [
+    "DatabaseUnavailable",
+    "DatabaseUrlUnusable",
+    "SchemaStale",
+    "SqlDatabase",
+    "check_schema",
+    "migrate",
+    "open_database",
+]

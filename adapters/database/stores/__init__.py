@@ -1,0 +1,36 @@
+"""The stores of `contracts.ports`, one module a noun, each bound to the connection of one transaction."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import sqlalchemy as sa
+
+from adapters.database.stores.assertions import SqlAssertionStore
+from adapters.database.stores.contracts import SqlContractStore
+from adapters.database.stores.ledger import SqlLedgerStore
+from adapters.database.stores.parties import SqlPartyStore
+from adapters.database.stores.releases import SqlReleaseStore
+from adapters.database.stores.submissions import SqlSubmissionStore
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStores:
+    """All stores within one transaction; not to be kept after its end."""
+
+    parties: SqlPartyStore
+    contracts: SqlContractStore
+    ledger: SqlLedgerStore
+    submissions: SqlSubmissionStore
+    releases: SqlReleaseStore
+    assertions: SqlAssertionStore
+
+    @classmethod
+    def within(cls, connection: sa.Connection) -> Self:
+        return cls(
+            SqlPartyStore(connection),
+            SqlContractStore(connection),
+            SqlLedgerStore(connection),
+            SqlSubmissionStore(connection),
+            SqlReleaseStore(connection),
+            SqlAssertionStore(connection),
+        )

@@ -1,0 +1,235 @@
+"""Every table, with what each column means. Rules that must never be broken are constraints, not habits.
+
+No table holds an exact cell: a block is noise already drawn, and of a posted body nothing is kept at all.
+Ledger entries, releases and signatures are append-only, by triggers that the first migration makes.
+"""
+
+from enum import StrEnum
+from functools import partial
+
+import sqlalchemy as sa
+
+from adapters.database.types import CanonicalJson, UtcDateTime
+from contracts.ledger import EntryKind
+from contracts.parties import Role
+from contracts.records import Stage
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# Most columns are; those that may be null stand out.
+_required = partial(sa.Column, nullable=False)
+
+
+def _words(kind: type[StrEnum], name: str) -> sa.Enum:
+    """A closed vocabulary, checked by the database."""
+    words = [word.value for word in kind]
+    return sa.Enum(
+        kind, name=name, native_enum=False, create_constraint=True, values_callable=lambda _: words
+    )
+
+
+def _contract(*, nullable: bool = False) -> tuple[sa.Column[str], sa.Column[int], sa.ForeignKeyConstraint]:
+    """The contract version that a row belongs to."""
+    return (
+        sa.Column("contract_id", sa.Text, nullable=nullable, comment="Id of the contract."),
+        sa.Column("contract_version", sa.Integer, nullable=nullable, comment="Version of the contract."),
+        sa.ForeignKeyConstraint(["contract_id", "contract_version"], ["contracts.id", "contracts.version"]),
+    )
+
+
+organisations = sa.Table(
+    "organisations",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="Short name, chosen at registration."),
+    _required("name", sa.Text, comment="Name in full."),
+    _required("role", _words(Role, "role"), comment="Payer, brand or operator."),
+    _required("created_at", UtcDateTime, comment="When it was registered."),
+    comment="Organisations, registered by the operator.",
+)
+
+populations = sa.Table(
+    "populations",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="Short name, chosen at registration."),
+    _required("organisation", sa.ForeignKey("organisations.id"), comment="The provider it belongs to."),
+    sa.Column(
+        "attestation",
+        sa.Text,
+        comment="For a second population: the operator's statement that no person is in both.",
+    ),
+    _required("created_at", UtcDateTime, comment="When it was registered."),
+    sa.Index(None, "organisation"),
+    comment="All persons whose records a provider may ever post; a lifetime privacy loss belongs to one.",
+)
+
+clients = sa.Table(
+    "clients",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="OAuth client id."),
+    _required("organisation", sa.ForeignKey("organisations.id"), comment="For whom it asks."),
+    _required("scopes", CanonicalJson, comment="OAuth scopes that it may ask for, a JSON list."),
+    _required("public_keys", CanonicalJson, comment="Its public keys, a JSON list of JWKs."),
+    _required("created_at", UtcDateTime, comment="When it was registered."),
+    comment="Programs that ask for tokens on behalf of an organisation.",
+)
+
+signing_keys = sa.Table(
+    "signing_keys",
+    metadata,
+    sa.Column(
+        "organisation", sa.ForeignKey("organisations.id"), primary_key=True, comment="Who signs with it."
+    ),
+    sa.Column("kid", sa.Text, primary_key=True, comment="Key id, unique within the organisation."),
+    _required("public_key", CanonicalJson, comment="The public key, a JWK."),
+    _required("created_at", UtcDateTime, comment="When it was registered."),
+    comment="Public keys with which organisations sign contracts; apart from client keys.",
+)
+
+contracts = sa.Table(
+    "contracts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="Id of the contract, the same in all its versions."),
+    sa.Column("version", sa.Integer, primary_key=True, comment="Version, from 1."),
+    _required("stage", _words(Stage, "stage"), comment="Draft, or proposed and so frozen."),
+    _required("document", CanonicalJson, comment="The contract in RFC 8785 form."),
+    sa.Column("digest", sa.Text, comment="SHA-256 (hex) of the frozen document; null in a draft."),
+    _required("drafted_by", sa.ForeignKey("organisations.id"), comment="Who drafted it."),
+    _required("drafted_at", UtcDateTime, comment="When it was drafted."),
+    sa.Column("proposed_at", UtcDateTime, comment="When it was frozen; null in a draft."),
+    sa.CheckConstraint("version >= 1", name="version_from_one"),
+    sa.CheckConstraint(
+        "(stage = 'draft') = (digest IS NULL) AND (stage = 'draft') = (proposed_at IS NULL)",
+        name="frozen_with_digest",
+    ),
+    sa.Index(None, "drafted_by"),
+    comment="Data-sharing contracts, one row a version.",
+)
+
+contract_parties = sa.Table(
+    "contract_parties",
+    metadata,
+    *_contract(),
+    sa.Column("organisation", sa.Text, comment="An organisation that the document names, as it is written."),
+    sa.PrimaryKeyConstraint("contract_id", "contract_version", "organisation"),
+    sa.Index(None, "organisation"),
+    comment="Which organisations a contract names: an index into the documents, to list by party.",
+)
+
+signatures = sa.Table(
+    "signatures",
+    metadata,
+    *_contract(),
+    sa.Column("organisation", sa.ForeignKey("organisations.id"), comment="The party that signed."),
+    _required("kid", sa.Text, comment="Id of the signing key."),
+    _required("public_key", CanonicalJson, comment="The key (JWK) as it was at signing."),
+    _required("jws", sa.Text, comment="Detached JWS (RFC 7515 appendix F) over the document."),
+    _required("signer_name", sa.Text, comment="Who signed, in person."),
+    _required("signer_title", sa.Text, comment="In what office."),
+    _required("signed_at", UtcDateTime, comment="When the signature was accepted."),
+    sa.PrimaryKeyConstraint("contract_id", "contract_version", "organisation"),
+    comment="Signatures under proposed contracts, one a party and version. Append-only.",
+)
+
+submissions = sa.Table(
+    "submissions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="Submission id, made by the provider's client."),
+    *_contract(),
+    _required("feed", sa.Text, comment="Feed of the contract."),
+    _required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
+    _required("population", sa.ForeignKey("populations.id"), comment="Whose loss it adds to."),
+    _required("period", sa.Text, comment="Period that was posted, such as 2025-01."),
+    _required("attempt", sa.Integer, comment="How often noise may have been drawn for it."),
+    _required("lease_until", UtcDateTime, comment="Until then the attempt is taken to run."),
+    _required("created_at", UtcDateTime, comment="When it was accepted and debited."),
+    sa.UniqueConstraint(
+        "contract_id", "contract_version", "feed", "provider", "period", name="uq_submissions_feed_period"
+    ),
+    sa.CheckConstraint("attempt >= 1", name="attempt_from_one"),
+    comment="Submissions accepted and debited. Nothing of a body is kept: no digest, length or count.",
+)
+
+ledger_entries = sa.Table(
+    "ledger_entries",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="Id of the entry."),
+    _required("population", sa.ForeignKey("populations.id"), comment="Whose account it is."),
+    _required("sequence", sa.Integer, comment="Place in the account's sequence, without gaps."),
+    _required("kind", _words(EntryKind, "kind"), comment="What the entry does."),
+    _required("charge_nano", sa.BigInteger, comment="Nano-rho: the release's loss by itself."),
+    _required("increment_nano", sa.BigInteger, comment="Nano-rho: by how much the loss rose."),
+    _required("granted_nano", sa.BigInteger, comment="Nano-rho: all granted, this included."),
+    _required("spent_nano", sa.BigInteger, comment="Nano-rho: all spent, this included."),
+    *_contract(nullable=True),
+    sa.Column("feed", sa.Text, comment="Feed that was measured."),
+    sa.Column("period", sa.Text, comment="Period that was measured."),
+    sa.Column(
+        "submission_id",
+        # A debit and its submission are written together, in either order.
+        sa.ForeignKey("submissions.id", deferrable=True, initially="DEFERRED"),
+        comment="Submission that was paid for.",
+    ),
+    sa.Column("attempt", sa.Integer, comment="Attempt of the submission that was paid for."),
+    _required("event", CanonicalJson, comment="All that is needed to account anew, as JSON."),
+    _required("recorded_at", UtcDateTime, comment="When the entry was made."),
+    sa.UniqueConstraint("population", "sequence"),
+    sa.CheckConstraint("sequence >= 1", name="sequence_from_one"),
+    sa.CheckConstraint("charge_nano >= 0 AND increment_nano >= 0", name="nothing_refunded"),
+    sa.CheckConstraint("spent_nano <= granted_nano", name="within_grants"),
+    comment="The privacy ledger: grants and debits of each population. Append-only.",
+)
+
+releases = sa.Table(
+    "releases",
+    metadata,
+    sa.Column(
+        "position",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+        comment="Order of storing.",
+    ),
+    _required("id", sa.Text, unique=True, comment="Id of the release."),
+    _required(
+        "submission_id",
+        sa.ForeignKey("submissions.id"),
+        unique=True,
+        comment="Submission that it answers; one release each.",
+    ),
+    _required(
+        "debit_id",
+        sa.ForeignKey("ledger_entries.id"),
+        unique=True,
+        comment="Ledger entry that paid for the draw; one release each.",
+    ),
+    *_contract(),
+    _required("feed", sa.Text, comment="Feed of the contract."),
+    _required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
+    _required("population", sa.ForeignKey("populations.id"), comment="Whose loss it added to."),
+    _required("period", sa.Text, comment="Period that was measured."),
+    _required("block_sha256", sa.Text, comment="SHA-256 (hex) of the block."),
+    _required("provisional", sa.Boolean, comment="Posted before the period's run-out was over."),
+    _required("released_at", UtcDateTime, comment="When it was stored."),
+    _required("block", sa.LargeBinary, comment="The noisy vectors, an Arrow stream."),
+    sa.Index(None, "contract_id", "contract_version"),
+    sqlite_autoincrement=True,
+    comment="Noisy releases, out for ever. Append-only.",
+)
+
+used_assertions = sa.Table(
+    "used_assertions",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True, comment="Client that made it."),
+    sa.Column("jti", sa.Text, primary_key=True, comment="Id of the assertion (RFC 7523 section 3)."),
+    _required("expires_at", UtcDateTime, comment="When the assertion expires by itself."),
+    sa.Index(None, "expires_at"),
+    comment="Client assertions that were used and may not be used again.",
+)

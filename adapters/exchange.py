@@ -1,0 +1,117 @@
+"""A client of the HTTP API, for the command line, the demo and the examples."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+
+from adapters.tokens import TokenSource
+from contracts.parties import JsonObject
+from contracts.signing import sign
+
+
+class ProblemAnswered(Exception):
+    """The exchange answered with a problem document."""
+
+    def __init__(self, status: int, problem: JsonObject) -> None:
+        super().__init__(problem.get("detail", f"HTTP {status}"))
+        self.status = status
+        self.problem = problem
+
+    @property
+    def code(self) -> str:
+        """The last part of the problem's type."""
+        return str(self.problem.get("type", "")).rpartition(":")[2]
+
+
+class ExchangeClient:
+    """One registered client of an exchange. Threads may share it."""
+
+    def __init__(self, url: str, client_id: str, private_key: JsonObject, *, timeout_seconds: float = 60) -> None:
+        base = url.rstrip("/")
+        self._http = httpx.Client(base_url=base, timeout=timeout_seconds)
+        self._tokens = TokenSource(self._http, f"{base}/oauth/token", client_id, private_key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def request(self, method: str, path: str, **options: Any) -> JsonObject:
+        """The JSON object answered. Raises ProblemAnswered, or httpx's errors of transport."""
+        response = self._http.request(method, path, auth=self._tokens, **options)
+        if response.is_error:
+            raise ProblemAnswered(response.status_code, _json_object(response))
+        return _json_object(response)
+
+    def add_organisation(self, organisation_id: str, name: str, role: str) -> JsonObject:
+        return self.request("POST", "/v1/organisations", json={"id": organisation_id, "name": name, "role": role})
+
+    def add_population(self, organisation_id: str, population_id: str, rho: str) -> JsonObject:
+        body = {"id": population_id, "rho": rho}
+        return self.request("POST", f"/v1/organisations/{organisation_id}/populations", json=body)
+
+    def add_client(
+        self, organisation_id: str, client_id: str, scopes: list[str], public_key: JsonObject
+    ) -> JsonObject:
+        body = {"id": client_id, "scopes": scopes, "public_keys": [public_key]}
+        return self.request("POST", f"/v1/organisations/{organisation_id}/clients", json=body)
+
+    def add_signing_key(self, organisation_id: str, public_key: JsonObject) -> JsonObject:
+        body = {"public_key": public_key}
+        return self.request("POST", f"/v1/organisations/{organisation_id}/signing-keys", json=body)
+
+    def draft(self, document: JsonObject) -> JsonObject:
+        return self.request("POST", "/v1/contracts", json=document)
+
+    def propose(self, contract_id: str) -> JsonObject:
+        return self.request("POST", f"/v1/contracts/{contract_id}/proposal")
+
+    def get_contract(self, contract_id: str) -> JsonObject:
+        return self.request("GET", f"/v1/contracts/{contract_id}")
+
+    def sign(self, contract_id: str, private_key: JsonObject, signer_name: str, signer_title: str) -> JsonObject:
+        """Read the proposed document, sign it here, and send the signature only."""
+        document = self.get_contract(contract_id)["document"]
+        jws = sign(document, private_key, signer_name, signer_title)
+        return self.request("POST", f"/v1/contracts/{contract_id}/signatures", json={"jws": jws})
+
+    def submit(
+        self,
+        contract_id: str,
+        feed: str,
+        period: str,
+        columns: Mapping[str, list[Any]],
+        submission_id: str | None = None,
+    ) -> JsonObject:
+        """Post one period as columns; the receipt. Repeat with the same submission id after a lost answer."""
+        body = {
+            "submission_id": submission_id or str(uuid4()),
+            "feed": feed,
+            "period": period,
+            "columns": dict(columns),
+        }
+        return self.request("POST", f"/v1/contracts/{contract_id}/submissions", json=body)
+
+    def ask(self, contract_id: str, statistic: str, **question: str) -> JsonObject:
+        """question: by, periods, where, confidence, feed, measures, each as the API writes it."""
+        return self.request("GET", f"/v1/contracts/{contract_id}/statistics/{statistic}", params=question)
+
+    def ledger(self, contract_id: str) -> JsonObject:
+        return self.request("GET", f"/v1/contracts/{contract_id}/ledger")
+
+    def coverage(self, contract_id: str) -> JsonObject:
+        return self.request("GET", f"/v1/contracts/{contract_id}/releases")
+
+
+def _json_object(response: httpx.Response) -> JsonObject:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {"detail": f"The answer (HTTP {response.status_code}) is not JSON."}

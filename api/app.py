@@ -1,0 +1,63 @@
+"""The app factory."""
+
+from flask import Flask, Response
+
+from adapters.database import DatabaseUnavailable, check_schema
+from api.auth.metadata import check_issuer
+from api.auth.routes import blueprint as oauth
+from api.http import register_http_rules
+from api.logs import configure_logs, register_request_log
+from api.openapi import register_api
+from api.problems import problem_response, register_problems
+from api.routes.contracts import blueprint as contracts
+from api.routes.health import blueprint as health
+from api.routes.ledger import blueprint as ledger
+from api.routes.organisations import blueprint as organisations
+from api.routes.statistics import blueprint as statistics
+from api.routes.submissions import blueprint as submissions
+from api.settings import Settings, SettingsInvalid
+from api.wiring import wire
+from contracts.ports import Clock
+from privacy.mechanism import NoiseSource
+
+BLUEPRINTS = (oauth, organisations, contracts, submissions, statistics, ledger, health)
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource | None = None) -> Flask:
+    """An exchange on a migrated database. clock and noise are for tests; nothing outside Python can pass them.
+
+    Raises SettingsInvalid, or SchemaStale for a database that `parley migrate` has not brought up to date.
+    """
+    _require_usable_issuer(settings)
+    check_schema(settings.database_url)
+    configure_logs(settings.log_level)
+    app = describe_app(settings.max_body_bytes)
+    app.extensions["parley"] = wire(settings, clock=clock, noise=noise)
+    return app
+
+
+def describe_app(max_body_bytes: int = 1) -> Flask:
+    """The routes and their rules, joined to nothing: enough to write openapi.yaml."""
+    app = Flask("parley", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class not
+    register_http_rules(app, max_body_bytes)
+    register_request_log(app)
+    api = register_api(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    register_problems(app)
+    app.register_error_handler(DatabaseUnavailable, _database_unavailable)
+    return app
+
+
+def _database_unavailable(_: DatabaseUnavailable) -> Response:
+    return problem_response(
+        "database-unavailable", 503, "The database cannot be reached; try again.", {"Retry-After": "5"}
+    )
+
+
+def _require_usable_issuer(settings: Settings) -> None:
+    try:
+        check_issuer(settings.issuer)
+    except ValueError as error:
+        raise SettingsInvalid(str(error)) from None

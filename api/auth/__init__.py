@@ -1,0 +1,1 @@
+"""OAuth: client assertions in, access tokens out, and a guard on every route."""

@@ -1,0 +1,60 @@
+"""What this authorization server publishes about itself (RFC 8414), and the OAuth part of openapi.yaml."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from authlib.common.security import is_secure_transport
+
+from api.auth.assertions import ALGORITHMS, METHOD
+from contracts.parties import JsonObject, Scope
+
+TOKEN_PATH: Final = "/oauth/token"  # noqa: S105  # a path, not a secret
+METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+JWKS_PATH: Final = "/.well-known/jwks.json"
+GRANT_TYPE: Final = "client_credentials"
+SECURITY_SCHEME: Final = "oauth2"
+
+SCOPE_MEANINGS: Final = {
+    Scope.CONTRACTS_READ: "See contracts that name the organisation, their releases and granted statistics.",
+    Scope.CONTRACTS_WRITE: "Draft and propose contracts.",
+    Scope.CONTRACTS_SIGN: "Add the organisation's signature to a proposed contract.",
+    Scope.SUBMISSIONS_WRITE: "Post the periods of the organisation's feeds.",
+    Scope.STATISTICS_READ: "Ask the statistics that a contract grants.",
+    Scope.LEDGER_READ: "See the ledger of the organisation's own population.",
+    Scope.ORG_ADMIN: "Manage the organisation's clients and keys.",
+}
+
+
+def check_issuer(issuer: str) -> None:
+    """The issuer is the origin as clients see it, whatever proxy stands between: https, or http on loopback.
+
+    Raises ValueError: Authlib refuses token requests at any other, and RFC 8414 forbids query and fragment.
+    """
+    parts = urlsplit(issuer)
+    if not is_secure_transport(issuer) or issuer != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError("The issuer must be an https origin with nothing after it: https://parley.example")
+
+
+def token_endpoint_url(issuer: str) -> str:
+    """The URL that assertions name as their audience; made from the issuer, never from the Host header."""
+    return issuer + TOKEN_PATH
+
+
+def server_metadata(issuer: str) -> JsonObject:
+    """The RFC 8414 document. There is no authorization endpoint, hence no response type."""
+    return {
+        "issuer": issuer,
+        "token_endpoint": token_endpoint_url(issuer),
+        "jwks_uri": issuer + JWKS_PATH,
+        "scopes_supported": [scope.value for scope in Scope],
+        "response_types_supported": [],
+        "grant_types_supported": [GRANT_TYPE],
+        "token_endpoint_auth_methods_supported": [METHOD],
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+    }
+
+
+def security_schemes() -> JsonObject:
+    """`components.securitySchemes` of openapi.yaml, under the name that every guard refers to."""
+    flow = {"tokenUrl": TOKEN_PATH, "scopes": {scope.value: text for scope, text in SCOPE_MEANINGS.items()}}
+    return {SECURITY_SCHEME: {"type": "oauth2", "flows": {"clientCredentials": flow}}}

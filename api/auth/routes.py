@@ -1,0 +1,106 @@
+"""The OAuth routes: how to get a token, and how to find out how."""
+
+from flask import Response, request
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields
+from marshmallow.validate import Equal
+
+from api.auth.guards import public
+from api.auth.metadata import GRANT_TYPE, JWKS_PATH, METADATA_PATH, TOKEN_PATH, server_metadata
+from api.auth.token_endpoint import LIFETIME_SECONDS, TokenEndpoint
+from api.auth.token_requests import FORM_TYPE
+from api.wiring import wiring
+from contracts.parties import JsonObject
+
+blueprint = Blueprint("oauth", __name__, description="Access tokens: OAuth 2.0 with private_key_jwt.")
+
+PUBLISHED_HEADERS = {"Cache-Control": "public, max-age=300"}
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class TokenRequestSchema(Schema):
+    """A token request (RFC 6749 4.4.2 and RFC 7523 2.2)."""
+
+    grant_type = fields.String(required=True, validate=Equal(GRANT_TYPE))
+    client_assertion_type = fields.String(required=True, validate=Equal(JWT_BEARER))
+    client_assertion = fields.String(
+        required=True,
+        metadata={"description": "Signed JWT: iss, sub, aud, exp (at most 300 s ahead), new jti."},
+    )
+    scope = fields.String(metadata={"description": "Scopes, by spaces; all of the client's when left out."})
+    client_id = fields.String(metadata={"description": "May be left out; the assertion names the client."})
+
+
+class TokenSchema(Schema):
+    """An access token (RFC 6749 5.1)."""
+
+    access_token = fields.String(required=True)
+    token_type = fields.String(required=True, validate=Equal("Bearer"))
+    expires_in = fields.Integer(required=True, metadata={"description": f"Seconds: {LIFETIME_SECONDS}."})
+    scope = fields.String(required=True)
+
+
+class TokenProblemSchema(Schema):
+    """Why no token was given: an OAuth error (RFC 6749 5.2) and a problem document (RFC 9457) in one."""
+
+    error = fields.String(required=True)
+    error_description = fields.String(required=True)
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+
+
+class ServerMetadataSchema(Schema):
+    """Authorization server metadata (RFC 8414)."""
+
+    issuer = fields.String(required=True)
+    token_endpoint = fields.String(required=True)
+    jwks_uri = fields.String(required=True)
+    scopes_supported = fields.List(fields.String(), required=True)
+    response_types_supported = fields.List(fields.String(), required=True)
+    grant_types_supported = fields.List(fields.String(), required=True)
+    token_endpoint_auth_methods_supported = fields.List(fields.String(), required=True)
+    token_endpoint_auth_signing_alg_values_supported = fields.List(fields.String(), required=True)
+
+
+class JwkSetSchema(Schema):
+    """The public keys that sign access tokens (RFC 7517)."""
+
+    keys = fields.List(fields.Dict(keys=fields.String()), required=True)
+
+
+@blueprint.route(TOKEN_PATH, methods=["POST"])
+@blueprint.doc(
+    operationId="requestToken",
+    requestBody={"required": True, "content": {FORM_TYPE: {"schema": TokenRequestSchema}}},
+)
+@blueprint.response(200, TokenSchema)
+@blueprint.alt_response(400, schema=TokenProblemSchema, description="The request is refused.")
+@blueprint.alt_response(401, schema=TokenProblemSchema, description="The client is not authenticated.")
+@public("Clients prove who they are by a signed assertion in the request.")
+def request_token() -> Response:
+    """Ask for an access token of 300 seconds."""
+    parley = wiring()
+    endpoint = TokenEndpoint(
+        parley.database, parley.clock, parley.token_keys, parley.settings.issuer, parley.settings.audience
+    )
+    return endpoint.respond(request)
+
+
+@blueprint.route(METADATA_PATH)
+@blueprint.doc(operationId="getServerMetadata")
+@blueprint.response(200, ServerMetadataSchema)
+@public("RFC 8414: clients read it before they can authenticate.")
+def get_server_metadata() -> tuple[JsonObject, dict[str, str]]:
+    """What this authorization server offers."""
+    return server_metadata(wiring().settings.issuer), PUBLISHED_HEADERS
+
+
+@blueprint.route(JWKS_PATH)
+@blueprint.doc(operationId="getTokenKeys")
+@blueprint.response(200, JwkSetSchema)
+@public("The keys are public; whoever checks an access token needs them.")
+def get_token_keys() -> tuple[JsonObject, dict[str, str]]:
+    """The public keys that sign access tokens."""
+    return wiring().token_keys.public_jwks(), PUBLISHED_HEADERS

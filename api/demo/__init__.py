@@ -1,0 +1,1 @@
+"""The demo: a synthetic world of members and the story that is told with it."""

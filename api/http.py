@@ -1,0 +1,88 @@
+"""How requests are read: media types are refused before a body is, and no body is ever spooled to a file.
+
+Werkzeug writes large multipart bodies to temporary files; exact aggregates must never touch a disk, so its file
+factory raises here, whatever a client says its body is.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from flask import Flask, Request, request
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.flaskparser import FlaskParser
+
+from adapters.cells.strict_json import JsonRefused, load_strict
+from api.auth.metadata import TOKEN_PATH
+from api.problems import ApiProblem
+
+JSON_TYPE: Final = "application/json"
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class SpoolingForbidden(Exception):
+    """Something tried to write a request body to a file."""
+
+
+class MemoryRequest(Request):
+    """A request whose body stays in memory."""
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> NoReturn:
+        raise SpoolingForbidden
+
+
+class StrictParser(FlaskParser):
+    """Reads JSON bodies strictly; unknown fields are refused wherever they stand."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": "raise"}
+
+    def _raw_load_json(self, req: Request) -> Any:
+        try:
+            return load_strict(req.get_data(cache=False))
+        except JsonRefused as refused:
+            raise ApiProblem("request-malformed", 400, str(refused)) from None
+
+
+class Blueprint(SmorestBlueprint):
+    """A flask-smorest blueprint with the strict parser, whose operations are named for their functions."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    def route(self, rule: str, **options: Any) -> Callable[[Any], Any]:
+        register = super().route(rule, **options)
+        return lambda view: register(self.doc(operationId=_camel_case(view.__name__))(view))
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def register_http_rules(app: Flask, max_body_bytes: int) -> None:
+    """Body limits and media types, in force before any view runs."""
+    app.request_class = MemoryRequest
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = 64 * 1024
+    app.before_request(_require_media_type)
+    app.after_request(_security_headers)
+
+
+def _require_media_type() -> None:
+    """Refuse other media types, and bodies too large by their own word, before a byte is read."""
+    if request.url_rule is None or request.method not in _WITH_BODY:
+        return
+    expected = FORM_TYPE if request.url_rule.rule == TOKEN_PATH else JSON_TYPE
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    if has_body and request.mimetype != expected:
+        raise ApiProblem("media-type-unsupported", 415, f"This route takes {expected}.", {"Accept": expected})
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise ApiProblem("media-type-unsupported", 415, "Send the body without a content encoding.")
+    if request.max_content_length is not None and (request.content_length or 0) > request.max_content_length:
+        raise ApiProblem("body-too-large", 413, "The body is larger than this exchange takes.")
+
+
+def _security_headers(response: Any) -> Any:
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+    return response

@@ -1,0 +1,63 @@
+"""The OpenAPI document (3.1), generated from the routes and their schemas; openapi.yaml at the root is its copy."""
+
+from typing import Any, Final
+
+import yaml
+from flask import Flask
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from api.auth.metadata import security_schemes
+from api.problems import MEDIA_TYPE, http_response
+from api.schemas.fields import ProblemSchema
+
+VERSION: Final = "1"
+_DESCRIPTION: Final = """\
+Insurers post longitudinal claims aggregates, brands post outcome aggregates, and both read joint statistics that
+reveal nothing about any single person. A provider's period is measured once, under differential privacy, and
+answered for ever: every answer is post-processing of stored noisy releases.
+
+Every error is a problem document (RFC 9457) with a stable type, `urn:parley:problem:<code>`.
+"""
+
+
+class ParleyApi(Api):
+    """flask-smorest's API, with problem documents as its one error shape."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        return http_response(error)
+
+
+def register_api(app: Flask) -> ParleyApi:
+    app.config.update(
+        API_TITLE="Parley",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX=None,
+    )
+    api = ParleyApi(app, spec_kwargs={"info": {"description": _DESCRIPTION}})
+    for name, scheme in security_schemes().items():
+        api.spec.components.security_scheme(name, scheme)
+    app.extensions["parley_api"] = api
+    return api
+
+
+def openapi_yaml(app: Flask) -> str:
+    """The document as YAML, in a stable order."""
+    api: ParleyApi = app.extensions["parley_api"]
+    return yaml.safe_dump(_with_problem_type(api.spec.to_dict()), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _with_problem_type(node: Any) -> Any:
+    """Errors are sent as application/problem+json; flask-smorest writes application/json."""
+    if isinstance(node, list):
+        return [_with_problem_type(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {str(key): _with_problem_type(value) for key, value in node.items()}
+    schema = inner.get("application/json", {})
+    if isinstance(schema, dict) and schema.get("schema") == {"$ref": "#/components/schemas/Problem"}:
+        return {MEDIA_TYPE: schema}
+    return inner

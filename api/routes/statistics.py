@@ -1,0 +1,71 @@
+"""Questions: what may be asked, the answers, and which releases they can rest on."""
+
+from typing import Any
+
+from api.auth.guards import requires
+from api.http import Blueprint
+from api.schemas.statistics import (
+    AnswerSchema,
+    CatalogueSchema,
+    QuestionSchema,
+    ReleasesSchema,
+    answer_json,
+    coverage_json,
+    granted_json,
+)
+from api.wiring import wiring
+from contracts.parties import Caller, JsonObject, Scope
+from contracts.refusals import Fault, QuestionInvalid
+from contracts.statistics.questions import Question
+
+blueprint = Blueprint("statistics", __name__, description="Answers from stored releases.")
+
+
+@blueprint.route("/v1/contracts/<string:contract_id>/releases", methods=["GET"])
+@requires(Scope.STATISTICS_READ)
+@blueprint.response(200, ReleasesSchema)
+def list_releases(contract_id: str, caller: Caller) -> JsonObject:
+    """Coverage: for each feed the periods that are open to you, and the releases of your own."""
+    return {"feeds": [coverage_json(feed) for feed in wiring().asking.coverage(caller, contract_id)]}
+
+
+@blueprint.route("/v1/contracts/<string:contract_id>/statistics", methods=["GET"])
+@requires(Scope.STATISTICS_READ)
+@blueprint.response(200, CatalogueSchema)
+def list_statistics(contract_id: str, caller: Caller) -> JsonObject:
+    """The statistics that this contract grants you."""
+    return {"statistics": [granted_json(granted) for granted in wiring().asking.catalogue(caller, contract_id)]}
+
+
+@blueprint.route("/v1/contracts/<string:contract_id>/statistics/<string:name>", methods=["GET"])
+@requires(Scope.STATISTICS_READ)
+@blueprint.arguments(QuestionSchema, location="query")
+@blueprint.response(200, AnswerSchema)
+def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> JsonObject:
+    """Ask a statistic. Costs no budget and gives the same answer for ever."""
+    question = Question(
+        statistic=name,
+        by=_names(query.get("by")),
+        periods=query.get("periods"),
+        where=_filters(query.get("where")),
+        confidence=query["confidence"],
+        feed=query.get("feed"),
+        measures=_names(query.get("measures")),
+    )
+    return answer_json(wiring().asking.ask(caller, contract_id, question))
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",")) if listed else ()
+
+
+def _filters(listed: str | None) -> dict[str, tuple[str, ...]]:
+    """`sex:F,region:south,region:west`: all dimensions must hold, each by any of its values."""
+    filters: dict[str, tuple[str, ...]] = {}
+    for part in _names(listed):
+        dimension, colon, value = part.partition(":")
+        if not colon or not dimension or not value:
+            fault = Fault("/where", "filter_invalid", "a filter reads `dimension:value`, several by commas")
+            raise QuestionInvalid("The question cannot be read.", faults=(fault,))
+        filters[dimension] = (*filters.get(dimension, ()), value)
+    return filters

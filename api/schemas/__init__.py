@@ -1,0 +1,1 @@
+"""Marshmallow schemas of envelopes, by noun. Cells never go through marshmallow."""

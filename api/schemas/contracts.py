@@ -1,0 +1,244 @@
+"""The contract document and what is answered about contracts."""
+
+from typing import Any, Final
+
+from marshmallow import Schema, fields, validate
+
+from api.schemas.fields import (
+    DATE,
+    DECIMAL,
+    NAME,
+    SHORT,
+    SLUG,
+    VALUE,
+    WholeNumber,
+    mapping,
+    name_list,
+    one_of,
+    text,
+)
+from contracts.agreeing import ContractView
+from contracts.lifecycle import Status
+from contracts.parties import JsonObject, Role
+from contracts.periods import Grain
+from contracts.records import Signature
+
+PARTY_ROLES: Final = (Role.PAYER, Role.BRAND)
+
+
+class PartySchema(Schema):
+    """One organisation's part in the contract."""
+
+    organisation = text(SLUG, required=True)
+    role = one_of(*PARTY_ROLES, required=True)
+    population = text(SLUG, required=True)
+
+
+class MeasureSchema(Schema):
+    """A measure of a feed, and the most that one person adds to one cell of it."""
+
+    unit = text(NAME, required=True)
+    bound = WholeNumber(minimum=1, required=True)
+
+
+class TableSchema(Schema):
+    """A table that the parties care about."""
+
+    by = name_list(NAME, least=0, most=8, required=True)
+    weight = WholeNumber(minimum=1, maximum=100, load_default=1)
+
+
+class FeedSchema(Schema):
+    """A table that a provider posts period by period."""
+
+    name = text(NAME, required=True)
+    provider = one_of(*PARTY_ROLES, required=True)
+    grain = one_of(*Grain, required=True)
+    first_period = text(SHORT, required=True)
+    last_period = text(SHORT, required=True)
+    k = WholeNumber(minimum=1, maximum=1200, required=True)
+    run_out_days = WholeNumber(maximum=3650, required=True)
+    restatements = WholeNumber(maximum=100, load_default=0)
+    link = one_of("none", "linked", load_default="none")
+    measured = one_of("exchange", "source", load_default="exchange")
+    dimensions = name_list(NAME, least=0, most=8, required=True)
+    measures = mapping(fields.Nested(MeasureSchema), least=1, required=True)
+    invariants = fields.List(text(SHORT), load_default=list, validate=validate.Length(max=100))
+    expected = mapping(WholeNumber(minimum=1, maximum=10**9), load_default=dict)
+    tables = fields.List(fields.Nested(TableSchema), load_default=list, validate=validate.Length(max=100))
+    rho = text(DECIMAL, required=True)
+
+
+class RollupsSchema(Schema):
+    """Declared roll-ups of time: which coarser grains an answer may go by, and from what."""
+
+    period = mapping(one_of(*Grain), keys=validate.OneOf([g.value for g in Grain]), load_default=dict)
+
+
+class ApprovalSchema(Schema):
+    """Who approved a ceiling above the default, and why."""
+
+    name = text(SHORT, required=True)
+    reason = text(SHORT, required=True)
+
+
+class PrivacySchema(Schema):
+    """The guarantee and what it may cost."""
+
+    definition = one_of("zCDP", required=True)
+    relation = one_of("add_or_remove", required=True)
+    unit = one_of("person_within_provider", required=True)
+    delta = text(DECIMAL, required=True)
+    ceilings = mapping(text(DECIMAL), keys=SLUG, least=1, required=True)
+    approvals = mapping(fields.Nested(ApprovalSchema), keys=SLUG, load_default=dict)
+
+
+class GrantSchema(Schema):
+    """Which statistics a role may ask, and by how many dimensions at once."""
+
+    role = one_of(*PARTY_ROLES, required=True)
+    statistics = name_list(NAME, most=100, required=True)
+    by_at_most = WholeNumber(maximum=8, required=True)
+
+
+class SmallCellsSchema(Schema):
+    """Noisy counts from 1 to one below are masked: a display rule."""
+
+    mask_below = WholeNumber(minimum=2, maximum=1000, required=True)
+
+
+class OffLimitsSchema(Schema):
+    """Codes whose claims a provider drops before anything is computed, by the digest of their list."""
+
+    code_list_sha256 = fields.String(
+        allow_none=True, required=True, validate=validate.Regexp(r"^[0-9a-f]{64}\Z", error="64 hex digits")
+    )
+
+
+class RulesSchema(Schema):
+    """Commercial and display rules."""
+
+    min_payers = WholeNumber(minimum=1, maximum=1000, load_default=3)
+    small_cells = fields.Nested(SmallCellsSchema, allow_none=True, load_default=None)
+    payer_dimension = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    off_limits = fields.Nested(OffLimitsSchema, load_default=lambda: {"code_list_sha256": None})
+
+
+class SettlementSchema(Schema):
+    """What an outcomes-based contract settles on. Recorded and signed; the statistic is not answered yet."""
+
+    statistic = text(NAME, required=True)
+    target = text(DECIMAL, required=True)
+    period = text(SHORT, required=True)
+    as_of = one_of("final", required=True)
+    decide_at = text(DECIMAL, required=True)
+    undecided = text(SHORT, required=True)
+
+
+class ObligationsSchema(Schema):
+    """What the parties owe each other outside the exchange."""
+
+    incident_notice_hours = WholeNumber(maximum=8760, required=True)
+    audit_rights = fields.Boolean(truthy={True}, falsy={False}, required=True)
+
+
+class ContractDocumentSchema(Schema):
+    """A data-sharing contract, as drafted. Decimals are strings. Proposing it adds a plan to each feed."""
+
+    id = text(SLUG, required=True)
+    version = WholeNumber(minimum=1, maximum=1, required=True)
+    previous_digest = fields.String(
+        allow_none=True, load_default=None, validate=validate.Equal(None, error="version 1 has no previous version")
+    )
+    title = text(SHORT, required=True)
+    purpose = text(NAME, required=True)
+    prohibited = name_list(NAME, least=0, most=100, load_default=list)
+    effective = text(DATE, required=True)
+    expires = text(DATE, required=True)
+    parties = fields.List(fields.Nested(PartySchema), required=True, validate=validate.Length(1, 100))
+    vocabularies = mapping(name_list(VALUE), required=True)
+    rollups = fields.Nested(RollupsSchema, load_default=dict)
+    feeds = fields.List(fields.Nested(FeedSchema), required=True, validate=validate.Length(1, 50))
+    privacy = fields.Nested(PrivacySchema, required=True)
+    grants = fields.List(fields.Nested(GrantSchema), required=True, validate=validate.Length(max=2))
+    rules = fields.Nested(RulesSchema, required=True)
+    settlement = fields.Nested(SettlementSchema, allow_none=True, load_default=None)
+    obligations = fields.Nested(ObligationsSchema, allow_none=True, load_default=None)
+
+
+class SignatureRequestSchema(Schema):
+    """A detached JWS over the RFC 8785 form of the proposed document."""
+
+    jws = fields.String(required=True, validate=validate.Length(1, 8192))
+
+
+class SignatureSchema(Schema):
+    """A signature, with the public key that checks it."""
+
+    organisation = fields.String(required=True)
+    kid = fields.String(required=True)
+    public_key = fields.Dict(required=True)
+    jws = fields.String(required=True)
+    signer_name = fields.String(required=True)
+    signer_title = fields.String(required=True)
+    signed_at = fields.AwareDateTime(format="iso", required=True)
+
+
+class ContractSchema(Schema):
+    """A contract with where it stands."""
+
+    id = fields.String(required=True)
+    version = fields.Integer(required=True)
+    status = one_of(*Status, required=True)
+    digest = fields.String(required=True, allow_none=True)
+    waiting_for = fields.List(fields.String(), required=True)
+    drafted_by = fields.String(required=True)
+    drafted_at = fields.AwareDateTime(format="iso", required=True)
+    proposed_at = fields.AwareDateTime(format="iso", required=True, allow_none=True)
+    signatures = fields.List(fields.Nested(SignatureSchema), required=True)
+    document = fields.Dict(required=True)
+
+
+class ContractSummarySchema(Schema):
+    """One line of the list of contracts."""
+
+    id = fields.String(required=True)
+    version = fields.Integer(required=True)
+    title = fields.String(required=True)
+    status = one_of(*Status, required=True)
+    digest = fields.String(required=True, allow_none=True)
+
+
+class ContractListSchema(Schema):
+    contracts = fields.List(fields.Nested(ContractSummarySchema), required=True)
+
+
+def contract_json(view: ContractView) -> JsonObject:
+    record = view.record
+    return {
+        "id": record.id,
+        "version": record.version,
+        "status": view.status,
+        "digest": record.digest,
+        "waiting_for": view.waiting_for,
+        "drafted_by": record.drafted_by,
+        "drafted_at": record.drafted_at,
+        "proposed_at": record.proposed_at,
+        "signatures": [_signature(signature) for signature in record.signatures],
+        "document": record.document,
+    }
+
+
+def summary_json(view: ContractView) -> JsonObject:
+    record = view.record
+    return {
+        "id": record.id,
+        "version": record.version,
+        "title": record.document["title"],
+        "status": view.status,
+        "digest": record.digest,
+    }
+
+
+def _signature(signature: Signature) -> dict[str, Any]:
+    return {name: getattr(signature, name) for name in Signature.__slots__}

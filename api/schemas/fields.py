@@ -1,0 +1,67 @@
+"""Field types shared by the schemas."""
+
+from typing import Any, Final
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+NAME: Final = validate.Regexp(
+    r"^[a-z][a-z0-9_]{0,62}\Z", error="a name: a small letter, then small letters, digits and _"
+)
+SLUG: Final = validate.Regexp(
+    r"^[a-z][a-z0-9-]{1,62}\Z", error="an id: a small letter, then small letters, digits and hyphens"
+)
+VALUE: Final = validate.Regexp(
+    r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,62}\Z", error="a vocabulary value: letters, digits and _ . + -"
+)
+DECIMAL: Final = validate.Regexp(r"^[0-9]{1,4}(\.[0-9]{1,12})?\Z", error="a decimal number in a string, like '0.05'")
+DATE: Final = validate.Regexp(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", error="a date, like '2025-01-31'")
+SHORT: Final = validate.Length(min=1, max=400)
+
+
+class WholeNumber(fields.Integer):
+    """An integer that a boolean or a text is not."""
+
+    def __init__(self, *, minimum: int = 0, maximum: int = 1_000_000, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(minimum, maximum), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise ValidationError("a whole number")
+        number: int = super()._deserialize(value, attr, data, **kwargs)
+        return number
+
+
+def text(check: validate.Validator, **kwargs: Any) -> fields.String:
+    return fields.String(validate=check, **kwargs)
+
+
+def name_list(check: validate.Validator, *, least: int = 1, most: int = 1000, **kwargs: Any) -> fields.List[Any]:
+    return fields.List(fields.String(validate=check), validate=validate.Length(least, most), **kwargs)
+
+
+def mapping(values: fields.Field[Any], *, keys: validate.Validator = NAME, least: int = 0, **kwargs: Any) -> fields.Dict:
+    return fields.Dict(
+        keys=fields.String(validate=keys), values=values, validate=validate.Length(least, 100), **kwargs
+    )
+
+
+def one_of(*choices: object, **kwargs: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf([str(choice) for choice in choices]), **kwargs)
+
+
+class FaultSchema(Schema):
+    """One thing wrong with an input."""
+
+    pointer = fields.String(required=True, metadata={"description": "JSON pointer (RFC 6901) into the request."})
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class ProblemSchema(Schema):
+    """A problem document (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Nested(FaultSchema))

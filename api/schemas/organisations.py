@@ -1,0 +1,46 @@
+"""Registration of organisations and what belongs to them."""
+
+from marshmallow import Schema, fields, validate
+
+from api.schemas.fields import DECIMAL, SHORT, SLUG, one_of, text
+from contracts.drafting import DEFAULT_CEILING_RHO
+from contracts.parties import Role, Scope
+
+
+class OrganisationSchema(Schema):
+    """An organisation."""
+
+    id = text(SLUG, required=True)
+    name = text(SHORT, required=True)
+    role = one_of(*Role, required=True)
+
+
+class OrganisationListSchema(Schema):
+    organisations = fields.List(fields.Nested(OrganisationSchema), required=True)
+
+
+class PopulationSchema(Schema):
+    """A population with its lifetime ceiling. A provider's second one needs an attestation."""
+
+    id = text(SLUG, required=True)
+    rho = text(DECIMAL, load_default=DEFAULT_CEILING_RHO)
+    attestation = text(SHORT, load_default=None, allow_none=True)
+
+
+class ClientSchema(Schema):
+    """A client of the organisation, with its public keys."""
+
+    id = text(SLUG, required=True)
+    scopes = fields.List(one_of(*Scope), required=True, validate=validate.Length(1, 20))
+    public_keys = fields.List(fields.Dict(), required=True, validate=validate.Length(1, 10))
+
+
+class SigningKeySchema(Schema):
+    """A public key with which the organisation signs contracts."""
+
+    public_key = fields.Dict(required=True)
+
+
+class RegisteredKeySchema(Schema):
+    kid = fields.String(required=True)
+    organisation = fields.String(required=True)

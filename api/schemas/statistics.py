@@ -1,0 +1,172 @@
+"""Questions in a query string, answers, and coverage."""
+
+from dataclasses import asdict
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from api.schemas.fields import one_of
+from api.schemas.ledger import LossAtDeltaSchema, loss_json
+from contracts.accounting import SEVERAL_PROVIDERS, UNIT, ceilings
+from contracts.asking import Answered, FeedCoverage, Granted
+from contracts.parties import JsonObject
+from contracts.statistics.answers import Flag, Label, State
+
+GUARANTEE = (
+    "Computed from stored noisy releases alone: asking costs no budget and always gives the same answer. The "
+    "releases are zero-concentrated differentially private (zCDP, add-or-remove)."
+)
+
+
+class QuestionSchema(Schema):
+    """A question about one statistic."""
+
+    by = fields.String(metadata={"description": "Dimensions and at most one of month, quarter, year, by commas."})
+    periods = fields.String(metadata={"description": "`2025`, `2025-Q1`, `2025-03`, or two with `..` between."})
+    where = fields.String(
+        metadata={"description": "Allowed values as `dimension:value`, by commas; the same dimension twice means or."}
+    )
+    confidence = fields.Float(load_default=0.95)
+    feed = fields.String(metadata={"description": "Which feed, where several could answer."})
+    measures = fields.String(metadata={"description": "For counts and joint_table: which measures, by commas."})
+
+
+class EndsSchema(Schema):
+    """Both ends of an interval; lower is null where only an upper limit is identified."""
+
+    lower = fields.Float(required=True, allow_none=True)
+    upper = fields.Float(required=True)
+
+
+class RowSchema(Schema):
+    """One figure of one stratum. suppressed, missing and zero are three different things."""
+
+    key = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    figure = fields.String(required=True)
+    unit = fields.String(required=True)
+    state = one_of(*State, required=True)
+    value = fields.Float(required=True, allow_none=True)
+    interval = fields.Nested(EndsSchema, required=True, allow_none=True)
+    total_interval = fields.Nested(EndsSchema, required=True, allow_none=True)
+    flags = fields.List(one_of(*Flag), required=True)
+
+
+class CoverageSchema(Schema):
+    """Which periods of a feed an answer rests on."""
+
+    feed = fields.String(required=True)
+    asked = fields.List(fields.String(), required=True)
+    covered = fields.List(fields.String(), required=True)
+    missing = fields.List(fields.String(), required=True)
+    provisional = fields.List(fields.String(), required=True)
+    providers_fewest = fields.Integer(required=True)
+    providers_most = fields.Integer(required=True)
+
+
+class PrivacyStatementSchema(Schema):
+    """What the releases may cost a person. Ceilings are those signed; what was spent is in each party's ledger."""
+
+    guarantee = fields.String(required=True)
+    unit = fields.String(required=True)
+    ceilings = fields.Dict(keys=fields.String(), values=fields.Nested(LossAtDeltaSchema), required=True)
+    one_person_in_everything = fields.Nested(LossAtDeltaSchema, required=True)
+    several_providers = fields.String(required=True)
+
+
+class AnswerSchema(Schema):
+    """An answer with everything needed to read it."""
+
+    statistic = fields.String(required=True)
+    estimand = fields.String(required=True)
+    contract_id = fields.String(required=True)
+    contract_version = fields.Integer(required=True)
+    contract_digest = fields.String(required=True)
+    confidence = fields.Float(required=True, validate=validate.Range(0.5, 0.999))
+    interval_covers = fields.String(required=True)
+    total_interval_covers = fields.String(required=True, allow_none=True)
+    labels = fields.List(one_of(*Label), required=True)
+    notes = fields.List(fields.String(), required=True)
+    coverage = fields.List(fields.Nested(CoverageSchema), required=True)
+    releases = fields.List(fields.String(), required=True)
+    rows = fields.List(fields.Nested(RowSchema), required=True)
+    privacy = fields.Nested(PrivacyStatementSchema, required=True)
+
+
+class GrantedSchema(Schema):
+    """A statistic that the contract grants the caller."""
+
+    name = fields.String(required=True)
+    by_at_most = fields.Integer(required=True)
+    offered = fields.Boolean(required=True, metadata={"description": "Does this version answer it?"})
+    title = fields.String(allow_none=True)
+    estimand = fields.String(allow_none=True)
+    formula = fields.String(allow_none=True)
+    needs = fields.List(fields.String())
+
+
+class CatalogueSchema(Schema):
+    statistics = fields.List(fields.Nested(GrantedSchema), required=True)
+
+
+class OwnReleaseSchema(Schema):
+    """A release of the caller's own."""
+
+    release_id = fields.String(required=True)
+    submission_id = fields.String(required=True)
+    period = fields.String(required=True)
+    provisional = fields.Boolean(required=True)
+    released_at = fields.AwareDateTime(format="iso", required=True)
+
+
+class FeedCoverageSchema(CoverageSchema):
+    """What is open to the caller, and what it posted itself."""
+
+    own_releases = fields.List(fields.Nested(OwnReleaseSchema), required=True)
+
+
+class ReleasesSchema(Schema):
+    feeds = fields.List(fields.Nested(FeedCoverageSchema), required=True)
+
+
+def answer_json(answered: Answered) -> JsonObject:
+    answer: dict[str, Any] = asdict(answered.answer)
+    limits = ceilings(answered.terms)
+    return answer | {
+        "contract_id": answered.record.id,
+        "contract_version": answered.record.version,
+        "contract_digest": answered.record.digest,
+        "privacy": {
+            "guarantee": GUARANTEE,
+            "unit": UNIT,
+            "ceilings": {name: loss_json(loss) for name, loss in limits.of_populations.items()},
+            "one_person_in_everything": loss_json(limits.everything),
+            "several_providers": SEVERAL_PROVIDERS,
+        },
+    }
+
+
+def granted_json(granted: Granted) -> JsonObject:
+    statistic = granted.statistic
+    line: JsonObject = {"name": granted.name, "by_at_most": granted.by_at_most, "offered": statistic is not None}
+    if statistic is None:
+        return line
+    return line | {
+        "title": statistic.title,
+        "estimand": statistic.estimand,
+        "formula": statistic.formula,
+        "needs": [str(need) for need in statistic.needs],
+    }
+
+
+def coverage_json(found: FeedCoverage) -> JsonObject:
+    own = [
+        {
+            "release_id": release.id,
+            "submission_id": release.submission_id,
+            "period": release.period,
+            "provisional": release.provisional,
+            "released_at": release.released_at,
+        }
+        for release in found.own_releases
+    ]
+    return asdict(found.coverage) | {"own_releases": own}

@@ -1,0 +1,111 @@
+"""Configuration by environment. Secrets come from a variable or a file, never from the database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class SettingsInvalid(Exception):
+    """The environment does not describe an exchange that may start. The text says what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this exchange runs.
+
+    issuer: its public URL, and the `iss` of its tokens. audience: the `aud` that its tokens carry.
+    token_key: private JWK or JWK set (JSON text) that signs access tokens; None makes a new one at each start,
+    which development allows. lease_seconds: how long a running submission is taken to be alive.
+    """
+
+    production: bool
+    database_url: str
+    issuer: str
+    audience: str
+    token_key: str | None
+    max_body_bytes: int
+    lease_seconds: int
+    host: str
+    port: int
+    workers: int
+    threads: int
+    log_level: str
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read PARLEY_* variables. Raises SettingsInvalid with everything that is wrong at once."""
+    production = environ.get("PARLEY_ENVIRONMENT", "development") == "production"
+    port = _number(environ, "PARLEY_PORT", 8000)
+    issuer = environ.get("PARLEY_ISSUER", f"http://127.0.0.1:{port}").rstrip("/")
+    settings = Settings(
+        production=production,
+        database_url=environ.get("PARLEY_DATABASE_URL", "" if production else "sqlite:///parley.sqlite"),
+        issuer=issuer,
+        audience=environ.get("PARLEY_AUDIENCE", issuer),
+        token_key=_secret(environ, "PARLEY_TOKEN_KEY"),
+        max_body_bytes=_number(environ, "PARLEY_MAX_BODY_BYTES", 64 * 1024 * 1024),
+        lease_seconds=_number(environ, "PARLEY_LEASE_SECONDS", 120),
+        host=environ.get("PARLEY_HOST", "127.0.0.1"),
+        port=port,
+        workers=_number(environ, "PARLEY_WORKERS", 1),
+        threads=_number(environ, "PARLEY_THREADS", 8),
+        log_level=environ.get("PARLEY_LOG_LEVEL", "info"),
+    )
+    faults = [*_environment_faults(environ), *_faults(settings), *(_production_faults(settings, environ) if production else [])]
+    if faults:
+        raise SettingsInvalid("; ".join(faults))
+    return settings
+
+
+def _environment_faults(environ: Mapping[str, str]) -> list[str]:
+    name = environ.get("PARLEY_ENVIRONMENT", "development")
+    known = ("development", "production")
+    return [] if name in known else [f"PARLEY_ENVIRONMENT is one of {', '.join(known)}"]
+
+
+def _faults(settings: Settings) -> list[str]:
+    faults = []
+    if urlsplit(settings.issuer).scheme not in ("http", "https"):
+        faults.append("PARLEY_ISSUER is the exchange's public http(s) URL")
+    if settings.workers > 1 and settings.database_url.startswith("sqlite"):
+        faults.append("PARLEY_WORKERS above 1 needs PostgreSQL: SQLite has one writer")
+    if settings.log_level.lower() not in ("debug", "info", "warning", "error"):
+        faults.append("PARLEY_LOG_LEVEL is debug, info, warning or error")
+    return faults
+
+
+def _production_faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    faults = []
+    if not settings.database_url:
+        faults.append("production needs PARLEY_DATABASE_URL")
+    if not settings.token_key:
+        faults.append("production needs PARLEY_TOKEN_KEY or PARLEY_TOKEN_KEY_FILE")
+    if urlsplit(settings.issuer).scheme != "https":
+        faults.append("production needs PARLEY_ISSUER, an https URL")
+    if _truthy(environ.get("PARLEY_DEBUG")) or _truthy(environ.get("FLASK_DEBUG")):
+        faults.append("production refuses to run with debug on; unset PARLEY_DEBUG and FLASK_DEBUG")
+    return faults
+
+
+def _truthy(text: str | None) -> bool:
+    return (text or "").lower() not in ("", "0", "false", "no")
+
+
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, str(default))
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsInvalid(f"{name} is a whole number above 0")
+    return int(text)
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    if name in environ:
+        return environ[name]
+    path = environ.get(f"{name}_FILE")
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text()
+    except OSError:
+        raise SettingsInvalid(f"{name}_FILE names a file that cannot be read") from None

@@ -1,0 +1,155 @@
+"""The use case of a question: decide, cut the slices, compute. Costs no budget and gives the same answer always."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.decisions import get_grant, get_party, get_visible_contract
+from contracts.lifecycle import require_in_force
+from contracts.parties import Caller
+from contracts.periods import Period
+from contracts.ports import BlockFormat, Clock, Database, Stores
+from contracts.records import ContractRecord, ReleaseRecord
+from contracts.refusals import NothingReleased
+from contracts.statistics.answers import Answer, Coverage, Label
+from contracts.statistics.catalogue import OFFERED, get_statistic
+from contracts.statistics.declarations import Computed, Statistic
+from contracts.statistics.pools import open_releases
+from contracts.statistics.questions import Question, check_question, selected_periods
+from contracts.statistics.slices import Slice, Vectors, coverage_of, cut_slice
+from contracts.terms import FeedTerms, Party, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer and the contract under which it was given."""
+
+    answer: Answer
+    record: ContractRecord
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A statistic that the contract grants the caller; `statistic` is None where this version does not answer it."""
+
+    name: str
+    by_at_most: int
+    statistic: Statistic | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCoverage:
+    """What a party may know of one feed: the periods opened to it, and its own releases."""
+
+    coverage: Coverage
+    own_releases: tuple[ReleaseRecord, ...]
+
+
+class Asking:
+    """Answers questions from stored releases."""
+
+    def __init__(self, database: Database, clock: Clock, blocks: BlockFormat) -> None:
+        self._database = database
+        self._clock = clock
+        self._blocks = blocks
+
+    def ask(self, caller: Caller, contract_id: str, question: Question) -> Answered:
+        """Raises ContractNotFound, ContractNotInForce, NotGranted, StatisticNotFound, QuestionInvalid, NothingReleased."""
+        with self._database.reading() as stores:
+            record, terms, party = self._decide(stores, caller, contract_id)
+            grant = get_grant(terms, party, question.statistic)
+            statistic = get_statistic(question.statistic)
+            feeds = statistic.get_feeds(terms, question)
+            check_question(question, terms, feeds, grant.by_at_most)
+            releases = stores.releases.list_for_contract(record.id, record.version)
+            opened = [open_releases(terms, feed, caller.organisation, releases) for feed in feeds]
+            periods = [selected_periods(question, feed) for feed in feeds]
+            if statistic.same_periods:
+                opened, periods = _in_common(opened, periods)
+            slices = tuple(
+                self._slice(stores, question, *parts) for parts in zip(feeds, periods, opened, strict=True)
+            )
+        computed = statistic.compute(question, terms.rules, slices)
+        return Answered(_answer(statistic, question, slices, computed), record, terms)
+
+    def catalogue(self, caller: Caller, contract_id: str) -> list[Granted]:
+        """What this contract grants the caller. Raises ContractNotFound, ContractNotInForce."""
+        with self._database.reading() as stores:
+            _, terms, party = self._decide(stores, caller, contract_id)
+        grant = terms.find_grant(party.role)
+        if grant is None:
+            return []
+        return [Granted(name, grant.by_at_most, OFFERED.get(name)) for name in grant.statistics]
+
+    def coverage(self, caller: Caller, contract_id: str) -> list[FeedCoverage]:
+        """Feed by feed, what is open to the caller and what it posted itself. Raises ContractNotFound."""
+        with self._database.reading() as stores:
+            _, terms, _ = self._decide(stores, caller, contract_id)
+            releases = stores.releases.list_for_contract(terms.id, terms.version)
+        return [_coverage(terms, feed, caller, releases) for feed in terms.feeds]
+
+    def _decide(
+        self, stores: Stores, caller: Caller, contract_id: str
+    ) -> tuple[ContractRecord, Terms, Party]:
+        record = get_visible_contract(stores, caller, contract_id)
+        terms = require_in_force(record, self._clock.now())
+        return record, terms, get_party(terms, caller)
+
+    def _slice(
+        self,
+        stores: Stores,
+        question: Question,
+        feed: FeedTerms,
+        periods: Sequence[Period],
+        opened: dict[str, list[ReleaseRecord]],
+    ) -> Slice:
+        def load(release_ids: Sequence[str]) -> dict[str, Vectors]:
+            blocks = stores.releases.get_blocks(release_ids)
+            return {release_id: self._blocks.decode(block) for release_id, block in blocks.items()}
+
+        part = cut_slice(question, feed, periods, opened, load)
+        if not part.releases:
+            raise NothingReleased(
+                f"Nothing of {feed.name} is open to you yet in the periods asked: too few providers have posted. A "
+                "pool opens with the contract's min_payers besides the asker.",
+                feed=feed.name,
+            )
+        return part
+
+
+def _in_common(
+    opened: list[dict[str, list[ReleaseRecord]]], periods: list[tuple[Period, ...]]
+) -> tuple[list[dict[str, list[ReleaseRecord]]], list[tuple[Period, ...]]]:
+    """Both sides of a division over the same periods: asked of all, and covered by all."""
+    covered = set.intersection(*(set(found) for found in opened))
+    asked = tuple(sorted(set.intersection(*(set(found) for found in periods))))
+    shared = [{period: found[period] for period in found if period in covered} for found in opened]
+    return shared, [asked] * len(periods)
+
+
+def _answer(
+    statistic: Statistic, question: Question, slices: tuple[Slice, ...], computed: Computed
+) -> Answer:
+    coverage = tuple(part.coverage() for part in slices)
+    provisional = (Label.PROVISIONAL,) if any(part.provisional for part in coverage) else ()
+    return Answer(
+        statistic=statistic.name,
+        estimand=statistic.estimand,
+        confidence=question.confidence,
+        interval_covers=statistic.interval_covers,
+        total_interval_covers=statistic.total_interval_covers,
+        labels=(statistic.label, *computed.labels, *provisional),
+        notes=computed.notes,
+        coverage=coverage,
+        releases=tuple(sorted({release.id for part in slices for release in part.releases})),
+        rows=tuple(computed.rows),
+    )
+
+
+def _coverage(
+    terms: Terms, feed: FeedTerms, caller: Caller, releases: Sequence[ReleaseRecord]
+) -> FeedCoverage:
+    opened = open_releases(terms, feed, caller.organisation, releases)
+    pooled = [release for found in opened.values() for release in found]
+    own = tuple(r for r in releases if r.feed == feed.name and r.provider == caller.organisation)
+    return FeedCoverage(coverage_of(feed, tuple(feed.periods), pooled), own)

@@ -1,0 +1,153 @@
+"""Turns posted columns into the dense exact tables of a feed, or says what is wrong, column by column.
+
+Cells come as parallel columns: one list for each dimension and each measure. Strata that are absent are zero.
+A value marked as suppressed is refused: a threshold of 11 at the source raises the sensitivity from 1 to 11.
+Messages name the field and never quote a count.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, Final
+
+import numpy as np
+
+from contracts.refusals import CellsInvalid, Fault
+from contracts.terms import FeedTerms
+from privacy.arrays import Vector
+from privacy.release import ExactTable
+
+MAX_COUNT = 10**12
+MAX_FAULTS = 50
+_SUPPRESSION_MARKS = frozenset({"", "*", "s", "na", "n/a", "null", "none", "suppressed", "masked", "."})
+
+# Stands where a row of a row-wise submission has no value for a field.
+MISSING: Final = object()
+
+Column = Sequence[Any]
+Locate = Callable[[str, int | None], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """values: what was posted, by field. locate: the JSON pointer of a field, or of one entry of it, as posted."""
+
+    values: Mapping[str, Column]
+    locate: Locate
+
+
+def exact_tables(feed: FeedTerms, columns: Columns) -> dict[str, ExactTable]:
+    """By measure, the dense table with one axis per dimension. No columns at all is a period in which all is zero.
+
+    Raises CellsInvalid with up to MAX_FAULTS faults.
+    """
+    if not columns.values:
+        return {name: np.zeros(feed.shape, dtype=np.int64) for name in feed.measures}
+    _refuse(list(_columns_missing_or_unknown(feed, columns)))
+    _refuse(_first(chain(_dimension_faults(feed, columns), _measure_faults(feed, columns))))
+    strata = _stratum_indices(feed, columns)
+    counts = {name: np.array(columns.values[name], dtype=np.int64) for name in feed.measures}
+    _refuse(_first(chain(_duplicates(feed, strata, columns), _broken_invariants(feed, counts, columns))))
+    return {name: _dense(feed, strata, values) for name, values in counts.items()}
+
+
+def _columns_missing_or_unknown(feed: FeedTerms, columns: Columns) -> Iterator[Fault]:
+    expected = (*feed.dimensions, *feed.measures)
+    for name in columns.values:
+        if name not in expected:
+            yield Fault(columns.locate(name, None), "field_unknown", f"the feed has {', '.join(expected)}")
+    for name in expected:
+        if name not in columns.values:
+            yield _missing(columns.locate(name, None))
+    if len({len(column) for column in columns.values.values()}) > 1:
+        yield Fault(columns.locate("", None), "columns_uneven", "all columns have the same length")
+
+
+def _missing(pointer: str) -> Fault:
+    return Fault(pointer, "field_missing", "every dimension and measure is needed")
+
+
+def _dimension_faults(feed: FeedTerms, columns: Columns) -> Iterator[Fault]:
+    for name, vocabulary in feed.vocabularies.items():
+        known = frozenset(vocabulary)
+        for index, value in enumerate(columns.values[name]):
+            if value is MISSING:
+                yield _missing(columns.locate(name, index))
+            elif not isinstance(value, str) or value not in known:
+                listed = ", ".join(vocabulary[:20])
+                yield Fault(columns.locate(name, index), "value_unknown", f"{name} is one of {listed}")
+
+
+def _measure_faults(feed: FeedTerms, columns: Columns) -> Iterator[Fault]:
+    for name in feed.measures:
+        for index, value in enumerate(columns.values[name]):
+            if value is MISSING:
+                yield _missing(columns.locate(name, index))
+            elif type(value) is not int or not 0 <= value <= MAX_COUNT:
+                yield Fault(columns.locate(name, index), *_what_is_wrong(value))
+
+
+def _what_is_wrong(value: object) -> tuple[str, str]:
+    if value is None or (isinstance(value, str) and _is_suppression_mark(value)):
+        return (
+            "cell_suppressed",
+            "post the true count: hiding small cells before posting raises the sensitivity of every cell to the "
+            "threshold; the exchange adds the noise that protects them",
+        )
+    if type(value) is not int:
+        return "not_an_integer", "a measure is a whole number, written without a decimal point"
+    if value < 0:
+        return "negative_count", "a measure is not negative"
+    return "count_too_large", f"a measure is at most {MAX_COUNT}"
+
+
+def _is_suppression_mark(text: str) -> bool:
+    mark = text.strip().lower()
+    return mark in _SUPPRESSION_MARKS or mark.startswith(("<", "≤", "&lt;"))
+
+
+def _stratum_indices(feed: FeedTerms, columns: Columns) -> Vector:
+    codes = []
+    for name, vocabulary in feed.vocabularies.items():
+        positions = {value: i for i, value in enumerate(vocabulary)}
+        codes.append(
+            np.fromiter((positions[v] for v in columns.values[name]), np.int64, len(columns.values[name]))
+        )
+    if not codes:
+        return np.zeros(len(next(iter(columns.values.values()), ())), dtype=np.int64)
+    return np.ravel_multi_index(tuple(codes), feed.shape).astype(np.int64)
+
+
+def _duplicates(feed: FeedTerms, strata: Vector, columns: Columns) -> Iterator[Fault]:
+    _, first = np.unique(strata, return_index=True)
+    again = np.setdiff1d(np.arange(len(strata)), first)
+    name = next(iter(columns.values), "")
+    for index in again.tolist():
+        yield Fault(
+            columns.locate(name, index), "cell_repeated", "this stratum occurs before; post each at most once"
+        )
+
+
+def _broken_invariants(feed: FeedTerms, counts: Mapping[str, Vector], columns: Columns) -> Iterator[Fault]:
+    for invariant in feed.invariants:
+        for index in np.flatnonzero(invariant.broken(counts)).tolist():
+            yield Fault(
+                columns.locate(invariant.left[0][1], index),
+                "invariant_broken",
+                f"the contract says {invariant.text}; a cell that breaks it breaks the contribution bound",
+            )
+
+
+def _dense(feed: FeedTerms, strata: Vector, values: Vector) -> ExactTable:
+    table = np.zeros(feed.cells_per_measure, dtype=np.int64)
+    table[strata] = values
+    return table.reshape(feed.shape)
+
+
+def _first(faults: Iterable[Fault]) -> list[Fault]:
+    return list(islice(faults, MAX_FAULTS))
+
+
+def _refuse(faults: list[Fault]) -> None:
+    if faults:
+        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults))

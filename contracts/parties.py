@@ -1,0 +1,82 @@
+"""Organisations, their populations, clients and signing keys."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+
+class Role(StrEnum):
+    """What an organisation is in the exchange."""
+
+    PAYER = "payer"
+    BRAND = "brand"
+    OPERATOR = "operator"
+
+
+class Scope(StrEnum):
+    """OAuth scopes. What a contract allows is its terms, never a scope."""
+
+    CONTRACTS_READ = "contracts.read"
+    CONTRACTS_WRITE = "contracts.write"
+    CONTRACTS_SIGN = "contracts.sign"
+    SUBMISSIONS_WRITE = "submissions.write"
+    STATISTICS_READ = "statistics.read"
+    LEDGER_READ = "ledger.read"
+    ORG_ADMIN = "org.admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """One organisation, registered by the operator."""
+
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """All the persons whose records a provider may ever post; the unit that a lifetime loss belongs to.
+
+    attestation: for a provider's second population, the operator's recorded statement that no person is in both.
+    """
+
+    id: str
+    organisation: str
+    attestation: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that asks for tokens on behalf of one organisation. Holds public keys only (JWKs)."""
+
+    id: str
+    organisation: str
+    scopes: frozenset[Scope]
+    public_keys: tuple[JsonObject, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A public key (JWK) with which an organisation signs contracts; apart from its client keys."""
+
+    kid: str
+    organisation: str
+    public_key: JsonObject
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: what a validated access token says, and the organisation's role as registered here."""
+
+    client: str
+    organisation: str
+    role: Role
+    scopes: frozenset[Scope]

@@ -1,0 +1,83 @@
+"""What is kept of contracts, submissions and releases."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from contracts.parties import JsonObject
+
+
+class Stage(StrEnum):
+    """How far a contract has been written. Whether it is in force follows from signatures and dates."""
+
+    DRAFT = "draft"
+    PROPOSED = "proposed"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A detached JWS (RFC 7515 appendix F) over the RFC 8785 form of the proposed document.
+
+    The public key is kept with it, so that the signature can be checked when the key has long been rotated.
+    """
+
+    organisation: str
+    kid: str
+    public_key: JsonObject
+    jws: str
+    signer_name: str
+    signer_title: str
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRecord:
+    """One version of a contract. `digest` is the SHA-256 (hex) of the canonical document once proposed."""
+
+    id: str
+    version: int
+    stage: Stage
+    document: JsonObject
+    digest: str | None
+    drafted_by: str
+    drafted_at: datetime
+    proposed_at: datetime | None = None
+    signatures: tuple[Signature, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRecord:
+    """A submission that passed every check and was debited; refused ones leave no trace.
+
+    attempt: how many times noise may have been drawn for it, each under a debit of its own.
+    lease_until: until then the running attempt is taken to be alive.
+    """
+
+    id: str
+    contract_id: str
+    contract_version: int
+    feed: str
+    provider: str
+    population: str
+    period: str
+    attempt: int
+    lease_until: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """One stored release. `debit` is the id of the ledger entry that paid for its draw."""
+
+    id: str
+    submission_id: str
+    debit_id: str
+    contract_id: str
+    contract_version: int
+    feed: str
+    provider: str
+    population: str
+    period: str
+    block_sha256: str
+    provisional: bool
+    released_at: datetime

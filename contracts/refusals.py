@@ -1,0 +1,151 @@
+"""Why the exchange says no: typed values in the domain, problem documents (RFC 9457) only at the edge.
+
+A refusal never depends on exact data, and its text never quotes a posted number. `code` is stable; what each
+means is listed in docs/reference/problems.md.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with an input: a JSON pointer (RFC 6901), a stable code, and what to do."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Refusal(Exception):
+    """The request is understood and refused. Subclasses name the state of the world that caused it.
+
+    extra: further members of the problem document, such as the balance of an exhausted budget.
+    """
+
+    code = "refused"
+
+    def __init__(self, detail: str, *, faults: tuple[Fault, ...] = (), **extra: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+        self.extra = extra
+
+
+class NotFound(Refusal):
+    """There is no such thing, or the caller is not to know of it."""
+
+
+class ContractNotFound(NotFound):
+    code = "contract-not-found"
+
+
+class FeedNotFound(NotFound):
+    code = "feed-not-found"
+
+
+class OrganisationNotFound(NotFound):
+    code = "organisation-not-found"
+
+
+class StatisticNotFound(NotFound):
+    code = "statistic-not-found"
+
+
+class NotAllowed(Refusal):
+    """The caller is a party, and its part in the contract does not include this."""
+
+
+class NotTheProvider(NotAllowed):
+    code = "not-the-provider"
+
+
+class NotTheDrafter(NotAllowed):
+    code = "not-the-drafter"
+
+
+class NotGranted(NotAllowed):
+    code = "not-granted"
+
+
+class OperatorOnly(NotAllowed):
+    code = "operator-only"
+
+
+class Invalid(Refusal):
+    """The input has faults; each names its field."""
+
+
+class ContractInvalid(Invalid):
+    code = "contract-invalid"
+
+
+class CellsInvalid(Invalid):
+    code = "cells-invalid"
+
+
+class QuestionInvalid(Invalid):
+    code = "question-invalid"
+
+
+class SignatureInvalid(Invalid):
+    code = "signature-invalid"
+
+
+class PeriodOutsideContract(Invalid):
+    code = "period-outside-contract"
+
+
+class RegistrationInvalid(Invalid):
+    code = "registration-invalid"
+
+
+class Conflict(Refusal):
+    """The world is in another state than the request needs."""
+
+
+class AlreadyExists(Conflict):
+    code = "already-exists"
+
+
+class NotADraft(Conflict):
+    code = "contract-not-a-draft"
+
+
+class NotProposed(Conflict):
+    code = "contract-not-proposed"
+
+
+class ContractNotInForce(Conflict):
+    code = "contract-not-in-force"
+
+
+class PeriodNotOver(Conflict):
+    code = "period-not-over"
+
+
+class PeriodTaken(Conflict):
+    code = "period-taken"
+
+
+class SubmissionIdReused(Conflict):
+    code = "submission-id-reused"
+
+
+class SubmissionInProgress(Conflict):
+    """retry_after_seconds: when the running attempt will be taken for dead."""
+
+    code = "submission-in-progress"
+
+
+class BudgetExhausted(Conflict):
+    code = "budget-exhausted"
+
+
+class NothingReleased(Conflict):
+    code = "nothing-released"
+
+
+class NoiseUnavailable(Refusal):
+    """No noise could be drawn, so nothing was released. The debit stands; the same submission may resume."""
+
+    code = "noise-unavailable"

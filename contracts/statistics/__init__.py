@@ -1,0 +1,1 @@
+"""Statistics: named estimands, computed from stored releases alone. One module a family."""

@@ -1,0 +1,73 @@
+"""adherence_rate and pdc_pooled: who takes the medicine, and how much of the time is covered."""
+
+import numpy as np
+
+from contracts.parties import Role
+from contracts.statistics.declarations import ADHERENT_FROM_PERCENT, Computed, Need, Statistic, adherent_bands
+from contracts.statistics.figures import Shape, masked, rate_rows
+from contracts.statistics.questions import Question
+from contracts.statistics.slices import Estimate, Slice
+from contracts.terms import Rules
+
+BAND = "adherence_band"
+
+
+def _adherence_rate(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
+    (part,) = slices
+    bands = part.feed.vocabularies[BAND]
+    adherent = {BAND: adherent_bands(bands)}
+    others = {BAND: tuple(band for band in bands if band not in adherent[BAND])}
+    everyone = part.estimate("members")
+    rest = part.estimate("members", others)
+    rows = rate_rows(
+        Shape.of(part, question.confidence, rules.mask_below),
+        "adherence_rate",
+        part.estimate("members", adherent),
+        everyone,
+        covariance=part.covariance("members", adherent, {}),
+        sampling_periods=part.periods_covered,
+        also_hidden=masked(rest.values, rules.mask_below),
+    )
+    return Computed(rows)
+
+
+def pdc_pooled_rows(question: Question, rules: Rules, part: Slice) -> Computed:
+    """Covered days over treatment days; both measures are noised independently."""
+    covered, treated = part.estimate("days_covered"), part.estimate("treatment_days")
+    members: Estimate | None = part.estimate("members") if "members" in part.feed.measures else None
+    hidden = None if members is None else masked(members.values, rules.mask_below)
+    shape = Shape.of(part, question.confidence, rules.mask_below)
+    none = np.zeros(np.shape(covered.values))
+    return Computed(rate_rows(shape, "pdc_pooled", covered, treated, covariance=none, also_hidden=hidden))
+
+
+ADHERENCE_RATE = Statistic(
+    name="adherence_rate",
+    title="Adherence rate",
+    estimand=(
+        f"Share of the posted members whose proportion of days covered (PDC) in the period is at least "
+        f"{ADHERENT_FROM_PERCENT}%. Over several periods a member counts once in each."
+    ),
+    formula="members in bands from p80 up / members in all bands",
+    source="Pharmacy Quality Alliance, PDC measures: threshold of 80%",
+    needs=(Need(Role.PAYER, (BAND,), ("members",)),),
+    interval_covers="privacy noise: the rate of the posted members themselves (Fieller)",
+    total_interval_covers=(
+        "privacy noise and sampling: the rate behind them, the sampling term times the number of periods pooled, "
+        "since they may be the same people (Fieller with Wilson's term)"
+    ),
+    compute=_adherence_rate,
+    own_dimensions=(BAND,),
+)
+
+PDC_POOLED = Statistic(
+    name="pdc_pooled",
+    title="Pooled proportion of days covered",
+    estimand="Days covered divided by treatment days, both summed over the posted members (a ratio of sums).",
+    formula="sum of days_covered / sum of treatment_days",
+    source="Pharmacy Quality Alliance, PDC definition, pooled over persons",
+    needs=(Need(Role.PAYER, (), ("days_covered", "treatment_days")),),
+    interval_covers="privacy noise only: the days of single persons, which sampling needs, are not in the cells",
+    total_interval_covers=None,
+    compute=lambda question, rules, slices: pdc_pooled_rows(question, rules, slices[0]),
+)

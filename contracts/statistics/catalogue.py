@@ -1,0 +1,43 @@
+"""All statistics by name: those this exchange answers, and those a contract may already grant."""
+
+from contracts.refusals import StatisticNotFound
+from contracts.statistics.adherence import ADHERENCE_RATE, PDC_POOLED
+from contracts.statistics.counts import COUNTS
+from contracts.statistics.declarations import Statistic
+from contracts.statistics.joint import JOINT_TABLE, PSP_PENETRATION
+
+OFFERED: dict[str, Statistic] = {
+    statistic.name: statistic
+    for statistic in (COUNTS, ADHERENCE_RATE, PDC_POOLED, JOINT_TABLE, PSP_PENETRATION)
+}
+
+# Names that a contract may grant today although this version does not answer them yet: asking says so.
+ANNOUNCED = frozenset(
+    {
+        "pdc_mean",
+        "pdc_distribution",
+        "adherence_rate_standardised",
+        "persistence_curve",
+        "discontinuation_rate",
+        "switch_rate",
+        "utilisation_rate",
+        "utilisation_rate_ratio",
+        "cost_pmpm",
+        "reporting_rate",
+        "programme_effect",
+        "trend",
+        "threshold_assessment",
+    }
+)
+
+GRANTABLE = frozenset(OFFERED) | ANNOUNCED
+
+
+def get_statistic(name: str) -> Statistic:
+    """Raises StatisticNotFound with the names there are."""
+    statistic = OFFERED.get(name)
+    if statistic is None:
+        offered = sorted(OFFERED)
+        reason = "is not answered by this version yet" if name in ANNOUNCED else "is not a statistic"
+        raise StatisticNotFound(f"This {reason}; ask {', '.join(offered)}.", offered=offered)
+    return statistic

@@ -1,0 +1,164 @@
+"""A question, and the part of one feed that it selects."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contracts.periods import Grain, NotAPeriod, Period
+from contracts.refusals import Fault, QuestionInvalid
+from contracts.terms import FeedTerms, Terms
+from privacy.arrays import Floats
+
+Filter = Mapping[str, tuple[str, ...]]
+TIME = frozenset(grain.value for grain in Grain)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """by: dimensions and at most one of month, quarter, year. where: allowed values by dimension.
+
+    periods: `2025-01..2025-12`, `2025-Q1`, `2025`; None for all. feed, measures: where a statistic lets choose.
+    """
+
+    statistic: str
+    by: tuple[str, ...] = ()
+    periods: str | None = None
+    where: Filter | None = None
+    confidence: float = 0.95
+    feed: str | None = None
+    measures: tuple[str, ...] = ()
+
+    @property
+    def filters(self) -> Filter:
+        return self.where or {}
+
+    @property
+    def time_grain(self) -> Grain | None:
+        """The grain of time that the answer goes by, if any."""
+        return next((Grain(name) for name in self.by if name in TIME), None)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What the answer goes by, besides time."""
+        return tuple(name for name in self.by if name not in TIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A stretch of time that an answer shows as one. key is None where the answer does not go by time."""
+
+    key: str | None
+    periods: tuple[Period, ...]
+
+
+def check_question(question: Question, terms: Terms, feeds: tuple[FeedTerms, ...], by_at_most: int) -> None:
+    """Raises QuestionInvalid with every fault: unknown or repeated names, too many of them, a wrong confidence."""
+    faults = [fault for feed in feeds for fault in _feed_faults(question, terms, feed)]
+    if len(question.by) > by_at_most:
+        faults.append(
+            Fault("/by", "too_many_dimensions", f"the contract grants at most {by_at_most} at once")
+        )
+    if len(set(question.by)) < len(question.by) or sum(name in TIME for name in question.by) > 1:
+        faults.append(Fault("/by", "dimension_repeated", "each dimension once, and one grain of time"))
+    if not 0.5 < question.confidence <= 0.999:
+        faults.append(Fault("/confidence", "confidence_invalid", "above 0.5 and at most 0.999"))
+    if faults:
+        raise QuestionInvalid("The question does not fit this contract.", faults=tuple(dict.fromkeys(faults)))
+
+
+def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Fault]:
+    known = ", ".join((*feed.dimensions, *(grain.value for grain in _grains(terms, feed))))
+    faults = []
+    for name in question.dimensions:
+        if name not in feed.vocabularies:
+            faults.append(Fault("/by", "dimension_unknown", f"{feed.name} can be asked by {known}"))
+    for name, values in question.filters.items():
+        vocabulary = feed.vocabularies.get(name)
+        if vocabulary is None:
+            faults.append(Fault("/where", "dimension_unknown", f"{feed.name} can be filtered by {known}"))
+        elif not set(values) <= set(vocabulary):
+            faults.append(Fault("/where", "value_unknown", f"{name} is one of {', '.join(vocabulary)}"))
+    if question.time_grain and question.time_grain not in _grains(terms, feed):
+        faults.append(Fault("/by", "grain_unknown", f"{feed.name} can be asked by {known}"))
+    try:
+        selected_periods(question, feed)
+    except NotAPeriod as error:
+        faults.append(Fault("/periods", "period_invalid", str(error)))
+    return faults
+
+
+def _grains(terms: Terms, feed: FeedTerms) -> tuple[Grain, ...]:
+    """The feed's own grain and the roll-ups that the contract declares."""
+    return tuple(
+        grain for grain in Grain if grain is feed.grain or (grain in terms.rollups and _coarser(grain, feed))
+    )
+
+
+def _coarser(grain: Grain, feed: FeedTerms) -> bool:
+    try:
+        feed.periods.first.rolled_up_to(grain)
+    except NotAPeriod:
+        return False
+    return True
+
+
+def selected_periods(question: Question, feed: FeedTerms) -> tuple[Period, ...]:
+    """The feed's periods that lie wholly in the range asked. Raises NotAPeriod when there is none."""
+    if question.periods is None:
+        return tuple(feed.periods)
+    first, _, last = question.periods.partition("..")
+    start, end = _any_period(first).first_day, _any_period(last or first).last_day
+    found = tuple(p for p in feed.periods if start <= p.first_day and p.last_day <= end)
+    if not found:
+        raise NotAPeriod(
+            f"no whole {feed.grain} of {feed.name} lies there; it has {feed.periods.first} to {feed.periods.last}"
+        )
+    return found
+
+
+def _any_period(text: str) -> Period:
+    for grain in Grain:
+        try:
+            return Period.parse(text, grain)
+        except NotAPeriod:
+            continue
+    raise NotAPeriod("periods read 2025, 2025-Q1, 2025-03, or two of them with .. between")
+
+
+def buckets_of(question: Question, periods: Sequence[Period]) -> tuple[Bucket, ...]:
+    """The periods asked, grouped by the grain of time of the answer."""
+    grain = question.time_grain
+    if grain is None:
+        return (Bucket(None, tuple(periods)),)
+    grouped: dict[Period, list[Period]] = {}
+    for period in periods:
+        grouped.setdefault(period.rolled_up_to(grain), []).append(period)
+    return tuple(Bucket(str(whole), tuple(parts)) for whole, parts in grouped.items())
+
+
+def groups_of(question: Question, feed: FeedTerms, narrowed: Filter) -> list[Floats]:
+    """For each dimension of the feed a matrix (groups x values) of zeros and ones: what each row sums over.
+
+    narrowed: a statistic's own restriction, on top of the question's filters.
+    """
+    return [_group(name in question.dimensions, values, question.filters.get(name), narrowed.get(name))
+            for name, values in feed.vocabularies.items()]  # fmt: skip
+
+
+def _group(
+    kept: bool, values: tuple[str, ...], asked: tuple[str, ...] | None, narrowed: tuple[str, ...] | None
+) -> Floats:
+    chosen = [asked is None or value in asked for value in values]
+    counted = [narrowed is None or value in narrowed for value in values]
+    if not kept:
+        return np.array([[float(a and b) for a, b in zip(chosen, counted, strict=True)]])
+    return np.array(
+        [[float(i == j and counted[j]) for j in range(len(values))] for i, c in enumerate(chosen) if c]
+    )
+
+
+def group_names(question: Question, feed: FeedTerms, dimension: str) -> tuple[str, ...]:
+    """The values of a dimension that the answer shows, in the vocabulary's order."""
+    asked = question.filters.get(dimension)
+    return tuple(value for value in feed.vocabularies[dimension] if asked is None or value in asked)

@@ -1,0 +1,165 @@
+"""A slice: what the releases of one feed say about a question, row by row, with variances.
+
+Releases of one plan are summed first and fitted once: fitting is linear, so that is the same as fitting each and
+summing, and totals agree with their parts whichever way they are asked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from contracts.periods import Period
+from contracts.records import ReleaseRecord
+from contracts.statistics.answers import Coverage, Key
+from contracts.statistics.questions import Bucket, Filter, Question, buckets_of, group_names, groups_of
+from contracts.terms import FeedTerms
+from privacy.arrays import Flags, Floats, Vector
+from privacy.inference import FittedTable, fit
+
+Vectors = Mapping[str, Vector]
+LoadVectors = Callable[[Sequence[str]], dict[str, Vectors]]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Unclipped estimates of one figure and their noise variances, one entry a row."""
+
+    values: Floats
+    variances: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The summed releases of one bucket of time."""
+
+    bucket: Bucket
+    releases: tuple[ReleaseRecord, ...]
+    sums: dict[str, Vector]
+
+    @property
+    def covered(self) -> set[str]:
+        return {release.period for release in self.releases}
+
+
+class Slice:
+    """The rows of a question over one feed."""
+
+    def __init__(self, question: Question, feed: FeedTerms, pools: Sequence[_Pool]) -> None:
+        self._question = question
+        self.feed = feed
+        self._pools = pools
+        self._tables: dict[tuple[int, str], FittedTable] = {}
+
+    @property
+    def keys(self) -> list[Key]:
+        """One key a row, in the order of all other arrays: time first, then the dimensions in the order asked."""
+        kept = self._question.dimensions
+        strata = list(product(*(group_names(self._question, self.feed, name) for name in kept)))
+        grain = self._question.time_grain
+        rows = []
+        for pool in self._pools:
+            time = {} if grain is None else {grain.value: str(pool.bucket.key)}
+            rows += [time | dict(zip(kept, stratum, strict=True)) for stratum in strata]
+        return [{name: row[name] for name in self._question.by} for row in rows]
+
+    @property
+    def missing(self) -> Flags:
+        """Rows of a bucket without any release that the asker may see."""
+        return self._per_row([not pool.releases for pool in self._pools])
+
+    @property
+    def partial(self) -> Flags:
+        """Rows of a bucket of which some periods are missing."""
+        return self._per_row([0 < len(pool.covered) < len(pool.bucket.periods) for pool in self._pools])
+
+    @property
+    def periods_covered(self) -> Floats:
+        """Periods pooled in each row."""
+        return self._per_row([len(pool.covered) for pool in self._pools]).astype(np.float64)
+
+    @property
+    def releases(self) -> list[ReleaseRecord]:
+        return [release for pool in self._pools for release in pool.releases]
+
+    def estimate(self, measure: str, narrowed: Filter | None = None) -> Estimate:
+        """Sums of a measure over each row's cells. narrowed: a statistic's own restriction of dimensions."""
+        groups = groups_of(self._question, self.feed, narrowed or {})
+        tables = [self._table(i, measure) for i in range(len(self._pools))]
+        values = [self._in_order(table.sums(groups)) for table in tables]
+        variances = [self._in_order(table.variance(groups)) for table in tables]
+        return Estimate(np.concatenate(values), np.concatenate(variances))
+
+    def covariance(self, measure: str, left: Filter, right: Filter) -> Floats:
+        """Noise covariance of two sums of one measure, row by row. Different measures are independent."""
+        a, b = (groups_of(self._question, self.feed, narrowed) for narrowed in (left, right))
+        parts = [self._in_order(self._table(i, measure).covariance(a, b)) for i in range(len(self._pools))]
+        return np.concatenate(parts)
+
+    def coverage(self) -> Coverage:
+        return coverage_of(self.feed, [p for pool in self._pools for p in pool.bucket.periods], self.releases)
+
+    def _in_order(self, sums: Floats) -> Floats:
+        """Flatten sums with one axis a dimension of the feed into rows, in the order asked."""
+        first = [self.feed.dimensions.index(name) for name in self._question.dimensions]
+        rest = [axis for axis in range(sums.ndim) if axis not in first]
+        return sums.transpose(*first, *rest).ravel()
+
+    def _table(self, index: int, measure: str) -> FittedTable:
+        if (index, measure) not in self._tables:
+            pool = self._pools[index]
+            draws = self.feed.get_plan().draws_of(measure)
+            # A missing bucket is fitted to zeros so that arrays keep their shape; its rows are never shown.
+            empty = {draw.name: np.zeros(_entries(self.feed, draw.margin), dtype=np.int64) for draw in draws}
+            sums = pool.sums or empty
+            count = max(1, len(pool.releases))
+            noisy = [(draw, sums[draw.name], draw.variance * count) for draw in draws]
+            self._tables[index, measure] = fit(self.feed.shape, self.feed.dimensions, noisy)
+        return self._tables[index, measure]
+
+    def _per_row(self, per_pool: Sequence[float]) -> Flags:
+        rows = len(self.keys) // len(self._pools)
+        return np.repeat(np.array(per_pool), rows)
+
+
+def cut_slice(
+    question: Question,
+    feed: FeedTerms,
+    periods: Sequence[Period],
+    opened: Mapping[str, list[ReleaseRecord]],
+    load: LoadVectors,
+) -> Slice:
+    """Sum the opened releases of each bucket of time. load: noisy vectors by release id."""
+    pools = []
+    for bucket in buckets_of(question, periods):
+        releases = tuple(release for period in bucket.periods for release in opened.get(str(period), ()))
+        vectors = load([release.id for release in releases])
+        names = [draw.name for draw in feed.get_plan().draws]
+        sums = (
+            {name: np.sum([vectors[r.id][name] for r in releases], axis=0) for name in names}
+            if releases
+            else {}
+        )
+        pools.append(_Pool(bucket, releases, sums))
+    return Slice(question, feed, pools)
+
+
+def coverage_of(feed: FeedTerms, periods: Sequence[Period], releases: Sequence[ReleaseRecord]) -> Coverage:
+    """Which of the periods the releases cover, and by how many providers."""
+    asked = [str(period) for period in periods]
+    counts = {period: sum(release.period == period for release in releases) for period in asked}
+    found = [count for count in counts.values() if count]
+    return Coverage(
+        feed=feed.name,
+        asked=tuple(asked),
+        covered=tuple(period for period in asked if counts[period]),
+        missing=tuple(period for period in asked if not counts[period]),
+        provisional=tuple(sorted({release.period for release in releases if release.provisional})),
+        providers_fewest=min(found, default=0),
+        providers_most=max(found, default=0),
+    )
+
+
+def _entries(feed: FeedTerms, margin: tuple[str, ...]) -> int:
+    return int(np.prod([len(feed.vocabularies[name]) for name in margin], dtype=np.int64))

@@ -1,0 +1,234 @@
+"""The terms of a contract as the domain reads them. The document itself is what parties sign.
+
+`read_terms` expects a document whose form (names, types) the door has already checked; whether it makes sense is
+decided in `contracts.drafting`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from math import prod
+from typing import Final
+
+from contracts.invariants import Invariant, parse_invariant
+from contracts.parties import JsonObject, Role
+from contracts.periods import Grain, Period, PeriodRange
+from contracts.records import ContractRecord
+from privacy.plan import Draw, MeasurementPlan
+from privacy.units import budget_nano
+
+
+_READ: Final[dict[str, "Terms"]] = {}
+_READ_AT_MOST: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One organisation's part in a contract."""
+
+    organisation: str
+    role: Role
+    population: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureTerms:
+    """unit: what is counted. bound: the most one person adds to one cell."""
+
+    unit: str
+    bound: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTerms:
+    """One feed: its closed key space, its contribution bounds, and the frozen plan once proposed."""
+
+    name: str
+    provider: Role
+    grain: Grain
+    periods: PeriodRange
+    k: int
+    run_out_days: int
+    restatements: int
+    vocabularies: dict[str, tuple[str, ...]]
+    measures: dict[str, MeasureTerms]
+    invariants: tuple[Invariant, ...]
+    rho_nano: int
+    plan: MeasurementPlan | None
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        return tuple(self.vocabularies)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(values) for values in self.vocabularies.values())
+
+    @property
+    def cells_per_measure(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        return {name: measure.bound for name, measure in self.measures.items()}
+
+    def get_plan(self) -> MeasurementPlan:
+        """Raises ValueError for a contract that was never proposed."""
+        if self.plan is None:
+            raise ValueError("a plan is frozen when the contract is proposed")
+        return self.plan
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who may ask which statistics, by how many dimensions at once."""
+
+    role: Role
+    statistics: tuple[str, ...]
+    by_at_most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """min_payers: a pool opens with so many payers besides the asker. mask_below: noisy counts from 1 to one
+    below it are masked; None shows all."""
+
+    min_payers: int
+    mask_below: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyTerms:
+    """delta: for display only. ceilings_nano: what this contract may cost each population, in nano-rho."""
+
+    delta: str
+    ceilings_nano: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A whole contract."""
+
+    id: str
+    version: int
+    title: str
+    purpose: str
+    effective: date
+    expires: date
+    parties: tuple[Party, ...]
+    feeds: tuple[FeedTerms, ...]
+    rollups: frozenset[Grain]
+    privacy: PrivacyTerms
+    grants: tuple[Grant, ...]
+    rules: Rules
+
+    def find_party(self, organisation: str) -> Party | None:
+        return next((party for party in self.parties if party.organisation == organisation), None)
+
+    def find_feed(self, name: str) -> FeedTerms | None:
+        return next((feed for feed in self.feeds if feed.name == name), None)
+
+    def providers_of(self, feed: FeedTerms) -> tuple[str, ...]:
+        """Organisations that post this feed."""
+        return tuple(party.organisation for party in self.parties if party.role is feed.provider)
+
+    def find_grant(self, role: Role) -> Grant | None:
+        return next((grant for grant in self.grants if grant.role is role), None)
+
+
+def read_terms(document: JsonObject) -> Terms:
+    """The terms of a well-formed document. Raises ValueError where a value has no meaning (a date, a period)."""
+    vocabularies = {name: tuple(values) for name, values in document["vocabularies"].items()}
+    rules = document["rules"]
+    small_cells = rules.get("small_cells")
+    return Terms(
+        id=document["id"],
+        version=document["version"],
+        title=document["title"],
+        purpose=document["purpose"],
+        effective=date.fromisoformat(document["effective"]),
+        expires=date.fromisoformat(document["expires"]),
+        parties=tuple(
+            Party(party["organisation"], Role(party["role"]), party["population"])
+            for party in document["parties"]
+        ),
+        feeds=tuple(read_feed(feed, vocabularies) for feed in document["feeds"]),
+        rollups=frozenset(Grain(name) for name in document.get("rollups", {}).get("period", {})),
+        privacy=PrivacyTerms(
+            delta=document["privacy"]["delta"],
+            ceilings_nano={name: budget_nano(rho) for name, rho in document["privacy"]["ceilings"].items()},
+        ),
+        grants=tuple(
+            Grant(Role(grant["role"]), tuple(grant["statistics"]), grant["by_at_most"])
+            for grant in document["grants"]
+        ),
+        rules=Rules(rules["min_payers"], small_cells["mask_below"] if small_cells else None),
+    )
+
+
+def terms_of(record: ContractRecord) -> Terms:
+    """The terms of a stored contract. A frozen document never changes, so it is read once and kept by digest."""
+    if record.digest is None:
+        return read_terms(record.document)
+    if record.digest not in _READ:
+        if len(_READ) >= _READ_AT_MOST:
+            _READ.clear()
+        _READ[record.digest] = read_terms(record.document)
+    return _READ[record.digest]
+
+
+def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> FeedTerms:
+    """One feed of a well-formed document. Raises ValueError as `read_terms`, KeyError for an unknown dimension."""
+    grain = Grain(feed["grain"])
+    measures = {name: MeasureTerms(m["unit"], m["bound"]) for name, m in feed["measures"].items()}
+    return FeedTerms(
+        name=feed["name"],
+        provider=Role(feed["provider"]),
+        grain=grain,
+        periods=PeriodRange(
+            Period.parse(feed["first_period"], grain), Period.parse(feed["last_period"], grain)
+        ),
+        k=feed["k"],
+        run_out_days=feed["run_out_days"],
+        restatements=feed["restatements"],
+        vocabularies={name: vocabularies[name] for name in feed["dimensions"]},
+        measures=measures,
+        invariants=tuple(parse_invariant(text, tuple(measures)) for text in feed["invariants"]),
+        rho_nano=budget_nano(feed["rho"]),
+        plan=_read_plan(feed["plan"]) if feed.get("plan") else None,
+    )
+
+
+def _read_plan(plan: JsonObject) -> MeasurementPlan:
+    return MeasurementPlan(
+        tuple(
+            Draw(
+                draw["measure"], tuple(draw["margin"]), draw["sigma"], draw["l2_squared"], draw["charge_nano"]
+            )
+            for draw in plan["draws"]
+        )
+    )
+
+
+def write_plan(plan: MeasurementPlan) -> JsonObject:
+    """The plan as it stands in the signed document."""
+    return {
+        "mechanism": "discrete_gaussian",
+        "draws": [
+            {
+                "measure": draw.measure,
+                "margin": list(draw.margin),
+                "sigma": draw.sigma,
+                "l2_squared": draw.l2_squared,
+                "charge_nano": draw.charge_nano,
+            }
+            for draw in plan.draws
+        ],
+        "charge_nano": plan.charge_nano,
+    }
+
+
+def repeated(names: Iterable[str]) -> set[str]:
+    """The names that occur more than once."""
+    seen: set[str] = set()
+    return {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value] # add returns None

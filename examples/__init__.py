@@ -1,0 +1,1 @@
+"""Parley with other people's data: each folder is one worked example."""

@@ -1,0 +1,1 @@
+"""The mathematics of the guarantee. Knows numbers and noise; knows no contract, web or database."""

@@ -1,0 +1,69 @@
+"""The measurement plan: what is drawn for one period of a feed, at which sigma and charge. Frozen once signed."""
+
+from dataclasses import dataclass
+
+from privacy.mechanism import charge_nano
+from privacy.sensitivity import l2_squared_of_period, root_up
+
+
+class PlanNotSound(ValueError):
+    """A plan whose charges are not those of its sigmas, or whose margins do not fit its feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One margin of one measure, noised as one vector.
+
+    margin: the dimensions kept, in the feed's order. sigma: a decimal that names one double.
+    l2_squared: exact squared sensitivity of this margin of one period. charge_nano: loss in nano-rho.
+    """
+
+    measure: str
+    margin: tuple[str, ...]
+    sigma: str
+    l2_squared: int
+    charge_nano: int
+
+    @property
+    def name(self) -> str:
+        """Names the draw's vector in a release block."""
+        return f"{self.measure}@{','.join(self.margin)}"
+
+    @property
+    def sigma_value(self) -> float:
+        return float(self.sigma)
+
+    @property
+    def variance(self) -> float:
+        """Of the noise in one entry. The discrete Gaussian's variance is at most sigma^2, and within 1e-15 of
+        it for sigma >= 2 (Canonne, Kamath and Steinke 2020, corollary 9)."""
+        return self.sigma_value**2
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementPlan:
+    """All draws of one period, in a fixed order."""
+
+    draws: tuple[Draw, ...]
+
+    @property
+    def charge_nano(self) -> int:
+        """Loss of one release: draws of the same person compose by addition (Bun and Steinke 2016)."""
+        return sum(draw.charge_nano for draw in self.draws)
+
+    def draws_of(self, measure: str) -> tuple[Draw, ...]:
+        return tuple(draw for draw in self.draws if draw.measure == measure)
+
+    def verify(self, dimensions: tuple[str, ...], bounds: dict[str, int]) -> None:
+        """Recompute every sensitivity and charge. Raises PlanNotSound at the first that differs."""
+        for draw in self.draws:
+            if draw.measure not in bounds or any(name not in dimensions for name in draw.margin):
+                raise PlanNotSound(f"{draw.name} names what the feed does not have")
+            if draw.l2_squared != l2_squared_of_period(bounds[draw.measure]):
+                raise PlanNotSound(f"{draw.name} has another sensitivity than its bound")
+            if draw.charge_nano != charge_nano(draw.sigma_value, root_up(draw.l2_squared)):
+                raise PlanNotSound(f"{draw.name} has another charge than its sigma")
+        if {draw.measure for draw in self.draws} != set(bounds):
+            raise PlanNotSound("the plan forgets a measure")
+        if len({draw.name for draw in self.draws}) != len(self.draws):
+            raise PlanNotSound("the plan draws the same margin twice")

@@ -1,0 +1,101 @@
+"""Organisations, populations, clients and signing keys, on every database."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+import sqlalchemy as sa
+
+from adapters.database import SqlDatabase
+from contracts.refusals import AlreadyExists
+from tests.stores.examples import BRAND, CLIENT, NOW, PAYER, POPULATION, SIGNING_KEY
+
+
+def test_what_was_registered_is_found_as_it_was(database: SqlDatabase) -> None:
+    with database.writing() as stores:
+        stores.parties.add_signing_key(SIGNING_KEY)
+    with database.reading() as stores:
+        assert stores.parties.find_organisation(PAYER.id) == PAYER
+        assert stores.parties.find_population(POPULATION.id) == POPULATION
+        assert stores.parties.find_client(CLIENT.id) == CLIENT
+        assert stores.parties.find_signing_key(PAYER.id, SIGNING_KEY.kid) == SIGNING_KEY
+
+
+def test_what_was_never_registered_is_none(database: SqlDatabase) -> None:
+    with database.reading() as stores:
+        assert stores.parties.find_organisation("nobody") is None
+        assert stores.parties.find_population("nobody") is None
+        assert stores.parties.find_client("nobody") is None
+        assert stores.parties.list_populations("nobody") == []
+
+
+def test_a_signing_key_belongs_to_one_organisation_only(database: SqlDatabase) -> None:
+    with database.writing() as stores:
+        stores.parties.add_signing_key(SIGNING_KEY)
+        stores.parties.add_signing_key(replace(SIGNING_KEY, organisation=BRAND.id))
+    with database.reading() as stores:
+        assert stores.parties.find_signing_key(PAYER.id, "other") is None
+        found = stores.parties.find_signing_key(BRAND.id, SIGNING_KEY.kid)
+        assert found is not None
+        assert found.organisation == BRAND.id
+
+
+@pytest.mark.parametrize(
+    ("method", "value"),
+    [
+        ("add_organisation", replace(PAYER, name="Another name")),
+        ("add_population", replace(POPULATION, attestation="no person is in both")),
+        ("add_client", replace(CLIENT, organisation=BRAND.id)),
+        ("add_signing_key", SIGNING_KEY),
+    ],
+)
+def test_adding_what_exists_is_refused_and_the_transaction_goes_on(
+    database: SqlDatabase, method: str, value: object
+) -> None:
+    with database.writing() as stores:
+        stores.parties.add_signing_key(SIGNING_KEY)
+        with pytest.raises(AlreadyExists):
+            getattr(stores.parties, method)(value)
+        stores.parties.add_organisation(replace(PAYER, id="lakeshore"))
+    with database.reading() as stores:
+        assert stores.parties.find_organisation(PAYER.id) == PAYER
+        assert stores.parties.find_organisation("lakeshore") is not None
+
+
+def test_a_reference_to_nobody_is_no_mere_duplicate(database: SqlDatabase) -> None:
+    with pytest.raises(sa.exc.IntegrityError), database.writing() as stores:
+        stores.parties.add_population(replace(POPULATION, id="new", organisation="nobody"))
+
+
+def test_organisations_and_populations_are_listed_in_order(database: SqlDatabase) -> None:
+    second = replace(POPULATION, id="a-second", attestation="no person is in both", created_at=NOW + timedelta(1))
+    with database.writing() as stores:
+        stores.parties.add_population(second)
+    with database.reading() as stores:
+        assert stores.parties.list_organisations() == [PAYER, BRAND]
+        assert stores.parties.list_populations(PAYER.id) == [POPULATION, second]
+
+
+def test_ids_may_be_written_in_any_script(database: SqlDatabase) -> None:
+    organisation = replace(PAYER, id="łódź-健康-🩺", name="'; DROP TABLE organisations; --")
+    with database.writing() as stores:
+        stores.parties.add_organisation(organisation)
+    with database.reading() as stores:
+        assert stores.parties.find_organisation(organisation.id) == organisation
+
+
+def test_an_instant_comes_back_in_utc_whatever_zone_it_was_given_in(database: SqlDatabase) -> None:
+    tokyo = NOW.astimezone(timezone(timedelta(hours=9)))
+    with database.writing() as stores:
+        stores.parties.add_organisation(replace(PAYER, id="lakeshore", created_at=tokyo))
+    with database.reading() as stores:
+        found = stores.parties.find_organisation("lakeshore")
+        assert found is not None
+        assert found.created_at == NOW
+        assert found.created_at.utcoffset() == timedelta(0)
+
+
+def test_an_instant_without_a_zone_is_refused(database: SqlDatabase) -> None:
+    naive = datetime(2026, 3, 1)  # noqa: DTZ001
+    with pytest.raises(sa.exc.StatementError, match="timezone-aware"), database.writing() as stores:
+        stores.parties.add_organisation(replace(PAYER, id="lakeshore", created_at=naive))
