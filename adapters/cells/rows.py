@@ -15,7 +15,9 @@ def from_rows(rows: Sequence[Any]) -> Columns:
         if not isinstance(row, dict)
     ]
     if faults:
-        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50]))
+        raise CellsInvalid(
+            "The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50])
+        )
     names = list(dict.fromkeys(name for row in rows for name in row))
     return Columns({name: [row.get(name, MISSING) for row in rows] for name in names}, _row_pointer)
 
@@ -28,7 +30,9 @@ def from_columns(columns: dict[str, Any]) -> Columns:
         if not isinstance(column, list)
     ]
     if faults:
-        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50]))
+        raise CellsInvalid(
+            "The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50])
+        )
     return Columns(columns, _column_pointer)
 
 

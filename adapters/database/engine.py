@@ -66,34 +66,39 @@ class SqlDatabase:
         self._engine.dispose()
 
     def _begin(self, kind: Transaction) -> sa.Connection:
-        """A connection inside its transaction; closing it uncommitted rolls back.
-
-        Only the beginning is tried again: nothing has been done yet, so nothing can be done twice.
-        """
         if os.getpid() != self._process:
             raise RuntimeError("A database must be opened in the process that uses it, after any fork.")
-        waits = iter(RETRY_WAITS_SECONDS)
-        while True:
-            try:
-                return self._try_to_begin(kind)
-            except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
-                wait_seconds = next(waits, None)
-                if wait_seconds is None or not sqlite.is_busy(error):
-                    raise DatabaseUnavailable("The database cannot be reached or is busy.") from error
-                time.sleep(wait_seconds)
+        return begin_transaction(self._engine, kind)
 
-    def _try_to_begin(self, kind: Transaction) -> sa.Connection:
-        connection = self._engine.connect()
+
+def begin_transaction(engine: sa.Engine, kind: Transaction) -> sa.Connection:
+    """A connection inside its transaction; closing it uncommitted rolls back. Raises DatabaseUnavailable.
+
+    Only the beginning is ever tried again: nothing has been done yet, so nothing can be done twice.
+    """
+    waits = iter(RETRY_WAITS_SECONDS)
+    while True:
         try:
-            begin(connection, kind)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return _try_to_begin(engine, kind)
+        except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+            wait_seconds = next(waits, None)
+            if wait_seconds is None or not sqlite.is_busy(error):
+                raise DatabaseUnavailable("The database cannot be reached or is busy.") from error
+            time.sleep(wait_seconds)
+
+
+def _try_to_begin(engine: sa.Engine, kind: Transaction) -> sa.Connection:
+    connection = engine.connect()
+    try:
+        begin(connection, kind)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _commit(connection: sa.Connection) -> None:
-    """After a commit that failed, SQLite may still be inside the transaction: such a connection is thrown away."""
+    """After a commit that failed, SQLite may still be inside the transaction: discard such a connection."""
     try:
         connection.commit()
     except BaseException:

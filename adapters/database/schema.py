@@ -11,9 +11,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from adapters.database.engine import make_engine
-from adapters.database.errors import DatabaseUnavailable, SchemaStale
-from adapters.database.transactions import Transaction, begin
+from adapters.database import sqlite
+from adapters.database.engine import begin_transaction, make_engine
+from adapters.database.errors import SchemaStale
+from adapters.database.transactions import Transaction
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 # Any number that all versions of Parley share: two migrations of one database at once wait for each other.
@@ -36,7 +37,9 @@ def migrate(url: str) -> None:
 
 
 def check_schema(url: str) -> None:
-    """Raises SchemaStale unless the database is at the newest schema; changes nothing."""
+    """Raises SchemaStale unless the database is at the newest schema; changes nothing and creates nothing."""
+    if sqlite.is_missing(url):
+        raise SchemaStale("There is no database at this address yet: run `parley migrate`.")
     with _connected(url, Transaction.READING) as connection:
         found = _revision_of(connection)
     _refuse_unknown(found)
@@ -56,11 +59,8 @@ def draft_revision(url: str, message: str) -> None:
 def _connected(url: str, kind: Transaction) -> Iterator[sa.Connection]:
     engine = make_engine(url, foreign_keys=False)
     try:
-        with engine.connect() as connection:
-            begin(connection, kind)
+        with begin_transaction(engine, kind) as connection:
             yield connection
-    except sa.exc.OperationalError as error:
-        raise DatabaseUnavailable("The database cannot be reached or is busy.") from error
     finally:
         engine.dispose()
 

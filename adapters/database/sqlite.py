@@ -1,6 +1,7 @@
 """SQLite, the embedded default: one file, one process, many threads."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,6 +53,12 @@ def make_engine(address: sa.URL, *, foreign_keys: bool) -> sa.Engine:
             connection.exec_driver_sql(statement)
 
     return engine
+
+
+def is_missing(url: str) -> bool:
+    """True for an embedded database whose file is not there; connecting would create an empty one."""
+    prefix, _, path = url.partition(":///")
+    return prefix.startswith("sqlite") and not Path(path).is_file()
 
 
 def is_busy(error: Exception) -> bool:

@@ -1,15 +1,39 @@
 """Fixtures of the HTTP tests."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.http.exchange import Exchange
+from tests.support.small_exchange import SmallExchange
+
+
+@pytest.fixture(scope="module")
+def module_exchange(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    path = tmp_path_factory.mktemp("exchange") / "parley.db"
+    shutil.copyfile(sqlite_template, path)
+    exchange = Exchange(f"sqlite:///{path}")
+    yield exchange
+    exchange.close()
 
 
 @pytest.fixture
-def exchange(migrated_sqlite_url: str) -> Iterator[Exchange]:
-    """Two organisations with a client each, and a few guarded routes."""
-    exchange = Exchange(migrated_sqlite_url)
-    yield exchange
-    exchange.close()
+def exchange(module_exchange: Exchange) -> Exchange:
+    """Two organisations with a client each and a few guarded routes; clock and keys are as at the start."""
+    module_exchange.reset()
+    return module_exchange
+
+
+@pytest.fixture
+def small(migrated_sqlite_url: str) -> SmallExchange:
+    """A whole exchange with real noise, registered parties, and no contract yet."""
+    return SmallExchange(migrated_sqlite_url)
+
+
+@pytest.fixture
+def agreed(small: SmallExchange) -> SmallExchange:
+    """The same, with the small contract in force."""
+    small.agree()
+    return small

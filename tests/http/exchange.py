@@ -14,7 +14,7 @@ from flask_smorest import Api
 from joserfc import jws
 from joserfc.jwk import import_key
 
-from adapters.database import migrate, open_database
+from adapters.database import open_database
 from api.auth.guards import public, requires
 from api.auth.jose import named_algorithms, public_members
 from api.auth.keys import TokenKeys, new_private_jwk
@@ -49,29 +49,41 @@ class Exchange:
     """Two organisations, `blueridge` and `helix`, with a client and an ES384 key each."""
 
     def __init__(self, url: str) -> None:
-        migrate(url)
         self.database = open_database(url)
         self.clock = TurnableClock()
-        self.token_keys = TokenKeys([token_jwk := new_private_jwk("ES256")])
-        self.token_jwk = token_jwk
+        self.token_jwk = new_private_jwk("ES256")
         self.keys = {name: new_private_jwk("ES384") for name in ("blueridge", "helix")}
         for name, role in (("blueridge", Role.PAYER), ("helix", Role.BRAND)):
             with self.database.writing() as stores:
                 stores.parties.add_organisation(Organisation(name, name.title(), role, START))
-            self.add_client(f"{name}-client", name, self.keys[name])
+            self.add_client(name, public_members(self.keys[name]), client=f"{name}-client")
+        self.wiring = SimpleNamespace(
+            database=self.database,
+            clock=self.clock,
+            settings=SimpleNamespace(issuer=ISSUER, audience=AUDIENCE),
+            token_keys=TokenKeys([self.token_jwk]),
+        )
         self.app = self._app()
+
+    def reset(self) -> None:
+        self.clock.instant = START
+        self.wiring.token_keys = TokenKeys([self.token_jwk])
 
     def close(self) -> None:
         self.database.close()
 
     def add_client(
-        self, client_id: str, organisation: str, *keys: JsonObject, scopes: frozenset[Scope] = SCOPES
-    ) -> None:
-        registered = Client(
-            client_id, organisation, scopes, tuple(public_members(key) for key in keys), START
-        )
+        self,
+        organisation: str,
+        *public_keys: JsonObject,
+        scopes: frozenset[Scope] = SCOPES,
+        client: str | None = None,
+    ) -> str:
+        """Register a client, under a name of its own unless one is given."""
+        client = client or f"client-{uuid4()}"
         with self.database.writing() as stores:
-            stores.parties.add_client(registered)
+            stores.parties.add_client(Client(client, organisation, scopes, public_keys, START))
+        return client
 
     def http(self) -> FlaskClient:
         return self.app.test_client()
@@ -91,14 +103,19 @@ class Exchange:
         return str(self.ask(self.assertion(), **form).get_json()["access_token"])
 
     def assertion(
-        self, key: JsonObject | None = None, header: JsonObject | None = None, **token_claims: Any
+        self,
+        key: JsonObject | None = None,
+        header: JsonObject | None = None,
+        *,
+        client: str = "blueridge-client",
+        **token_claims: Any,
     ) -> str:
-        """An assertion of `blueridge-client`, right but for what a test changes; None leaves out."""
+        """An assertion that is right but for what a test changes; None leaves out."""
         key = self.keys["blueridge"] if key is None else key
         now = int(self.clock.now().timestamp())
         right = {
-            "iss": "blueridge-client",
-            "sub": "blueridge-client",
+            "iss": client,
+            "sub": client,
             "aud": TOKEN_URL,
             "iat": now,
             "exp": now + 120,
@@ -134,12 +151,7 @@ class Exchange:
     def _app(self) -> Flask:
         app = Flask("exchange", static_folder=None)
         app.config.update(API_TITLE="Exchange", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-        app.extensions["parley"] = SimpleNamespace(
-            database=self.database,
-            clock=self.clock,
-            settings=SimpleNamespace(issuer=ISSUER, audience=AUDIENCE),
-            token_keys=self.token_keys,
-        )
+        app.extensions["parley"] = self.wiring
         api = Api(app, spec_kwargs={"components": {"securitySchemes": security_schemes()}})
         api.register_blueprint(blueprint)
         self.api = api
@@ -189,8 +201,8 @@ def segment(content: bytes | JsonObject) -> str:
 
 def opened(token: str) -> tuple[JsonObject, JsonObject]:
     """Header and payload of a token, unverified."""
-    header, payload, _ = token.split(".")
-    return tuple(json.loads(base64.urlsafe_b64decode(part + "==")) for part in (header, payload))  # type: ignore[return-value]
+    header, payload = (json.loads(base64.urlsafe_b64decode(f"{part}==")) for part in token.split(".")[:2])
+    return header, payload
 
 
 def assert_refused(answer: Any, error: str, description: str | None = None, status: int = 400) -> None:

@@ -13,8 +13,8 @@ from joserfc.jwk import import_key
 from api.auth.guards import Guard, guard_of, public, requires
 from api.auth.jose import public_members
 from api.auth.keys import TokenKeys, new_private_jwk
-from contracts.parties import Client, JsonObject, Scope
-from tests.http.exchange import AUDIENCE, ISSUER, NOW, START, Exchange, opened, segment
+from contracts.parties import JsonObject, Scope
+from tests.http.exchange import AUDIENCE, ISSUER, NOW, Exchange, opened, segment
 
 REALM = 'Bearer realm="parley"'
 
@@ -67,12 +67,11 @@ def test_tokens_made_here_are_right_until_a_test_changes_them(exchange: Exchange
 def test_a_token_of_the_previous_key_is_good_until_that_key_is_taken_away(exchange: Exchange) -> None:
     token = exchange.access_token()
     following = new_private_jwk("ES384")
-    wiring = exchange.app.extensions["parley"]
-    wiring.token_keys = TokenKeys([following, exchange.token_jwk])
+    exchange.wiring.token_keys = TokenKeys([following, exchange.token_jwk])
     assert exchange.call(token).status_code == 200
     rotated = exchange.access_token()
     assert opened(rotated)[0] == {"alg": "ES384", "kid": following["kid"], "typ": "at+jwt"}
-    wiring.token_keys = TokenKeys([following])
+    exchange.wiring.token_keys = TokenKeys([following])
     assert exchange.call(rotated).status_code == 200
     assert_refused(exchange.call(token), "token-invalid")
 
@@ -219,10 +218,9 @@ def test_a_missing_scope_is_403_and_names_the_scope(exchange: Exchange) -> None:
 
 def test_a_registered_scope_that_the_token_lacks_is_403(exchange: Exchange) -> None:
     scopes = frozenset({Scope.CONTRACTS_READ, Scope.LEDGER_READ})
-    with exchange.database.writing() as stores:
-        stores.parties.add_client(Client("reader", "helix", scopes, (), START))
+    reader = exchange.add_client("helix", scopes=scopes)
     token = exchange.forged_access_token(
-        client_id="reader", sub="reader", organisation="helix", scope="contracts.read"
+        client_id=reader, sub=reader, organisation="helix", scope="contracts.read"
     )
     assert exchange.call(token, "/ledger").status_code == 403
 

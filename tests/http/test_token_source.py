@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from adapters.tokens import TokenNotGranted, TokenSource, make_client_assertion
+from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
 from tests.http.exchange import ISSUER, TOKEN_URL, Exchange
 
@@ -26,8 +27,8 @@ def source(exchange: Exchange, http: httpx.Client, **options: Any) -> TokenSourc
 @pytest.mark.parametrize("algorithm", ["RS384", "ES384", "ES256", "Ed25519"])
 def test_an_assertion_by_any_kind_of_key_is_accepted(exchange: Exchange, algorithm: str) -> None:
     key = new_private_jwk(algorithm)
-    exchange.add_client("signer", "helix", key)
-    assertion = make_client_assertion("signer", key, TOKEN_URL, exchange.clock.now())
+    client = exchange.add_client("helix", public_members(key))
+    assertion = make_client_assertion(client, key, TOKEN_URL, exchange.clock.now())
     assert exchange.ask(assertion).status_code == 200
 
 

@@ -68,7 +68,9 @@ def test_a_reference_to_nobody_is_no_mere_duplicate(database: SqlDatabase) -> No
 
 
 def test_organisations_and_populations_are_listed_in_order(database: SqlDatabase) -> None:
-    second = replace(POPULATION, id="a-second", attestation="no person is in both", created_at=NOW + timedelta(1))
+    second = replace(
+        POPULATION, id="a-second", attestation="no person is in both", created_at=NOW + timedelta(1)
+    )
     with database.writing() as stores:
         stores.parties.add_population(second)
     with database.reading() as stores:
@@ -96,6 +98,6 @@ def test_an_instant_comes_back_in_utc_whatever_zone_it_was_given_in(database: Sq
 
 
 def test_an_instant_without_a_zone_is_refused(database: SqlDatabase) -> None:
-    naive = datetime(2026, 3, 1)  # noqa: DTZ001
+    naive = datetime(2026, 3, 1)
     with pytest.raises(sa.exc.StatementError, match="timezone-aware"), database.writing() as stores:
         stores.parties.add_organisation(replace(PAYER, id="lakeshore", created_at=naive))

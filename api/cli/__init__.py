@@ -1,0 +1,43 @@
+"""The command line, `parley`: one module a noun in `commands`, what they share beside it.
+
+The operator's commands work straight on the database, through the same use cases as the HTTP API; those of a party
+call the API. Configuration is options and PARLEY_* variables: no file of the current folder is read unasked.
+"""
+
+from typing import Final
+
+import click
+
+from api.cli.lazy import LazyGroup
+
+_COMMANDS: Final = {
+    "serve": "Keep an exchange up.",
+    "demo": "Play a whole exchange, from contract to answer, on synthetic data.",
+    "migrate": "Bring the database to the schema of this version.",
+    "openapi": "Write openapi.yaml, or check that it is current.",
+    "org": "Register organisations (operator).",
+    "population": "Register populations and their lifetime ceilings (operator).",
+    "client": "Register clients of an organisation (operator).",
+    "keys": "Make keys; register signing keys (operator).",
+    "contract": "Draft, propose, read and sign contracts.",
+    "submit": "Post one period of a feed.",
+    "ask": "Ask a statistic.",
+    "ledger": "Read your population's privacy losses.",
+    "coverage": "See which periods can be asked.",
+}
+
+
+@click.command(
+    cls=LazyGroup,
+    package="api.cli.commands",
+    summaries=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="\b\nSee it work:         parley demo\nHelp on a command:   parley COMMAND --help",
+)
+def main() -> None:
+    """Parley: payers and brands post aggregates, and both read joint statistics that reveal nothing about any person.
+
+    The operator's commands (migrate, org, population, client, keys add) work on the database of PARLEY_DATABASE_URL.
+    The commands of a party (contract, submit, ask, ledger, coverage) call an exchange over HTTP, as the client that
+    PARLEY_URL, PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE describe.
+    """

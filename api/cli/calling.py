@@ -1,0 +1,70 @@
+"""Commands that call an exchange over HTTP, as one registered client."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlsplit
+
+import click
+import httpx
+from joserfc.errors import JoseError
+
+from adapters.exchange import ExchangeClient, ProblemAnswered
+from adapters.tokens import TokenNotGranted
+from api.cli.jwks import read_private_key
+from api.cli.output import Failure, problem_text
+
+P = ParamSpec("P")
+
+
+def as_client(command: Callable[Concatenate[ExchangeClient, P], None]) -> Callable[..., None]:
+    """Give a command the options that say which exchange and which client, and as first argument the client."""
+
+    @click.option(
+        "--url",
+        envvar="PARLEY_URL",
+        default="http://127.0.0.1:8000",
+        show_default=True,
+        show_envvar=True,
+        help="The exchange, by the public URL it calls itself (its PARLEY_ISSUER).",
+    )
+    @click.option(
+        "--client-id", envvar="PARLEY_CLIENT_ID", required=True, show_envvar=True, help="Your registered client."
+    )
+    @click.option(
+        "--client-key",
+        envvar="PARLEY_CLIENT_KEY_FILE",
+        required=True,
+        show_envvar=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="The private key of the client, a JWK.",
+    )
+    @wraps(command)
+    def with_client(url: str, client_id: str, client_key: Path, **values: Any) -> None:
+        with _calling(url, client_id, client_key) as client:
+            command(client, **values)  # type: ignore[call-arg]  # click passes every parameter by its name
+
+    return with_client
+
+
+@contextmanager
+def _calling(url: str, client_id: str, key_file: Path) -> Iterator[ExchangeClient]:
+    """A client whose expected errors are said in one sentence."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise click.BadParameter("an exchange has an http or https URL", param_hint="--url (PARLEY_URL)")
+    try:
+        with ExchangeClient(url, client_id, read_private_key(key_file)) as client:
+            yield client
+    except ProblemAnswered as answered:
+        raise Failure(problem_text(answered.problem)) from None
+    except TokenNotGranted as refused:
+        raise Failure(f"No access token was granted: {refused}") from None
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL):
+        raise Failure(f"The exchange at {url} cannot be reached.") from None
+    except httpx.HTTPError as error:
+        raise Failure(f"The exchange at {url} gave no answer ({type(error).__name__}).") from None
+    except JoseError:
+        raise Failure(f"{key_file} holds a key that cannot sign.") from None

@@ -1,0 +1,81 @@
+"""Cells of one period from a file: JSON as rows or as columns, or CSV with a header.
+
+They are checked by the exchange's own validator before anything is sent, so that faulty cells never leave the
+provider's machine, and each fault is named by its place in the file.
+"""
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from adapters.cells.rows import from_columns, from_rows
+from api.cli.files import read_file, read_json
+from api.cli.output import Failure
+from contracts.cells import Columns, exact_tables
+from contracts.refusals import CellsInvalid
+from contracts.terms import FeedTerms
+
+# More digits than any count may have, and few enough for Python to read at once.
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def read_cells(path: Path, feed: FeedTerms) -> dict[str, list[Any]]:
+    """Columns that fit the feed, ready to be posted. Raises Failure, which never quotes a count."""
+    try:
+        columns = _read_csv(path, feed) if path.suffix == ".csv" else _read_json(path)
+        exact_tables(feed, columns)
+    except CellsInvalid as invalid:
+        faults = [f"  {fault.pointer or '/'}: {fault.message}" for fault in invalid.faults]
+        raise Failure("\n".join([f"The cells of {path} do not fit; nothing was sent.", *faults])) from None
+    return {name: list(column) for name, column in columns.values.items()}
+
+
+def _read_json(path: Path) -> Columns:
+    body = read_json(path)
+    match body:
+        case {"rows": list(rows), **others} if not others:
+            return from_rows(rows)
+        case {"columns": dict(columns), **others} if not others:
+            return from_columns(columns)
+    raise Failure(f'{path} is neither {{"rows": [...]}} nor {{"columns": {{...}}}}.')
+
+
+def _read_csv(path: Path, feed: FeedTerms) -> Columns:
+    header, lines = _csv_lines(path)
+    numbers = [number for number, _ in lines]
+    values: dict[str, list[Any]] = {}
+    for place, name in enumerate(header):
+        column = [fields[place] for _, fields in lines]
+        values[name] = [_count(text) for text in column] if name in feed.measures else list(column)
+
+    def locate(name: str, index: int | None) -> str:
+        return f"line {1 if index is None else numbers[index]}, column {name}"
+
+    return Columns(values, locate)
+
+
+def _csv_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and every further line that is not blank with its number in the file."""
+    try:
+        reader = csv.reader(io.StringIO(read_file(path).decode("utf-8-sig"), newline=""), strict=True)
+        lines = [(reader.line_num, fields) for fields in reader if fields]
+    except UnicodeDecodeError:
+        raise Failure(f"{path} is not UTF-8.") from None
+    except csv.Error as error:
+        raise Failure(f"{path}, line {reader.line_num}: this is not CSV ({error}).") from None
+    if not lines:
+        raise Failure(f"{path} is empty: CSV begins with a header, the names of dimensions and measures.")
+    (_, header), *rest = lines
+    if len(set(header)) < len(header):
+        raise Failure(f"{path}, line 1: a column stands twice in the header.")
+    for number, fields in rest:
+        if len(fields) != len(header):
+            raise Failure(f"{path}, line {number}: {len(fields)} fields under a header of {len(header)}.")
+    return header, rest
+
+
+def _count(text: str) -> int | str:
+    """A whole number; any other text stays for the validator to refuse, which knows why."""
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else text

@@ -1,0 +1,100 @@
+"""Files that commands read and write: keys, and documents in YAML or JSON."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import yaml
+
+from adapters.cells.strict_json import JsonRefused, load_strict
+from api.cli.output import Failure
+from contracts.parties import JsonObject
+
+PRIVATE_MODE: Final = 0o600
+PUBLIC_MODE: Final = 0o644
+_RESOLVED: Final = (
+    ("null", r"(?:~|null|)\Z", ["~", "n", ""]),
+    ("bool", r"(?:true|false)\Z", ["t", "f"]),
+    ("int", r"-?(?:0|[1-9][0-9]*)\Z", list("-0123456789")),
+)
+
+
+def read_file(path: Path) -> bytes:
+    """Raises Failure."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Failure(f"There is no file {path}.") from None
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def write_new(path: Path, text: str, mode: int) -> None:
+    """Write a file that does not exist yet, readable as `mode` says from its first byte on. Raises Failure."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise Failure(f"{path} exists and is not overwritten.") from None
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}.") from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def read_json(path: Path) -> Any:
+    """Strict JSON: no name twice, no NaN. Raises Failure."""
+    try:
+        return load_strict(read_file(path))
+    except JsonRefused as refused:
+        raise Failure(f"{path}: {refused}") from None
+
+
+def read_document(path: Path) -> JsonObject:
+    """An object from a .json file, or from YAML under any other name. Raises Failure.
+
+    YAML is read so that only true, false, null and whole numbers are not text: a date or a decimal without quotes
+    stays as it is written, and `no` is no boolean.
+    """
+    document = read_json(path) if path.suffix == ".json" else _read_yaml(path)
+    if not isinstance(document, dict):
+        raise Failure(f"{path} holds no object: a document is a set of names with their values.")
+    try:
+        as_json: JsonObject = json.loads(json.dumps(document, allow_nan=False, default=_refuse))
+    except (ValueError, TypeError, RecursionError):
+        message = "holds a value that a document cannot have; decimals and dates are written as text, in quotes"
+        raise Failure(f"{path} {message}.") from None
+    return as_json
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the core scalars only, no merge keys, and no key twice."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # as in PyYAML
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found = super().construct_mapping(node, deep=True)
+        if len(found) < len(node.value):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key stands twice in one object", node.start_mark
+            )
+        return found
+
+
+for _name, _form, _first in _RESOLVED:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_form), _first)
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return _Loader(read_file(path)).get_single_data()
+    except yaml.MarkedYAMLError as error:
+        place = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise Failure(f"{path}{place}: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise Failure(f"{path} is not well-formed YAML.") from None
+
+
+def _refuse(_: object) -> NoReturn:
+    raise TypeError

@@ -1,0 +1,74 @@
+"""Commands of the operator, straight on the database: the use cases of the HTTP API, without its door.
+
+Whoever can open the database is the operator. What may be registered is the same as over HTTP: the same schemas
+check the form, the same use cases the rest.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from adapters.clock import SystemClock
+from adapters.database import DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale, check_schema, open_database
+from api.cli.output import Failure, problem_text
+from api.problems import fault_members, input_faults
+from api.settings import Settings, SettingsInvalid, read_settings
+from contracts.refusals import Fault, Refusal
+from contracts.registering import Registering
+
+
+def exchange_settings() -> Settings:
+    """What the environment says of a whole exchange. Raises Failure."""
+    try:
+        return read_settings(os.environ)
+    except SettingsInvalid as invalid:
+        raise Failure(f"{invalid}.") from None
+
+
+def database_url() -> str:
+    """The database alone: neither migrating nor registering needs the secrets of a server. Raises Failure."""
+    kept = {name: os.environ[name] for name in ("PARLEY_DATABASE_URL",) if name in os.environ}
+    if not kept and os.environ.get("PARLEY_ENVIRONMENT") == "production":
+        raise Failure("production needs PARLEY_DATABASE_URL.")
+    return read_settings(kept).database_url
+
+
+@contextmanager
+def said_plainly() -> Iterator[None]:
+    """Expected errors of the database and refusals of the domain as Failures."""
+    try:
+        yield
+    except (DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale) as error:
+        raise Failure(str(error)) from None
+    except Refusal as refusal:
+        raise Failure(_refusal_text(refusal.code, refusal.detail, refusal.faults)) from None
+
+
+@contextmanager
+def registering() -> Iterator[Registering]:
+    """Registration on a migrated database."""
+    url = database_url()
+    with said_plainly():
+        check_schema(url)
+        database = open_database(url)
+        try:
+            yield Registering(database, SystemClock())
+        finally:
+            database.close()
+
+
+def checked(schema: Schema, **values: Any) -> dict[str, Any]:
+    """The values as the API's own schema takes them; those that are None are left out. Raises Failure."""
+    try:
+        loaded: dict[str, Any] = schema.load({name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        faults = tuple(input_faults({"body": error.messages}))
+        raise Failure(_refusal_text("input-invalid", "The input has faults.", faults)) from None
+    return loaded
+
+
+def _refusal_text(code: str, detail: str, faults: tuple[Fault, ...]) -> str:
+    return problem_text({"type": code, "detail": detail, **fault_members(faults)})

@@ -1,0 +1,69 @@
+"""What commands print: plain text in aligned columns, JSON, and failures as one clear line.
+
+Titles and messages come from other parties, so characters that could steer a terminal are never passed on: what a
+signer reads must be what is signed.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import ceil
+from typing import Any
+
+import click
+
+from contracts.parties import JsonObject
+
+_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "errors", "error", "error_description"})
+
+
+class Failure(click.ClickException):
+    """An expected error: one clear sentence on standard error, further lines only for faults; exit code 1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """The text with control and direction-changing characters replaced; line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def say(text: str = "") -> None:
+    """Print to standard output."""
+    click.echo(printable(text))
+
+
+def tell(text: str) -> None:
+    """Print to standard error what a program that reads the output does not want."""
+    click.echo(printable(text), err=True)
+
+
+def say_json(document: JsonObject) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> None:
+    """Aligned columns. right: the headings of those that align to the right."""
+    lines = [list(headings), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    for line in lines:
+        cells = (
+            cell.rjust(width) if heading in right else cell.ljust(width)
+            for heading, cell, width in zip(headings, line, widths, strict=True)
+        )
+        click.echo("  ".join(cells).rstrip())
+
+
+def loss_text(loss: Mapping[str, Any]) -> str:
+    """A loss as the API writes it, for people. Epsilon is rounded up: no statement may look better than it is."""
+    epsilon = ceil(loss["epsilon"] * 100) / 100
+    return f"rho {loss['rho']} (epsilon {epsilon:.2f} at delta {loss['delta']})"
+
+
+def problem_text(problem: JsonObject) -> str:
+    """A problem document: what is wrong, its code, then one line a fault with the pointer of its field."""
+    code = str(problem.get("type", "")).rpartition(":")[2]
+    first = str(problem.get("detail") or problem.get("title") or "The exchange refused.")
+    faults = [f"  {fault['pointer'] or '/'}: {fault['detail']}" for fault in problem.get("errors", [])]
+    others = [f"  {name}: {value}" for name, value in problem.items() if name not in _STANDARD_MEMBERS]
+    return "\n".join([f"{first} ({code})" if code else first, *faults, *others])

@@ -1,0 +1,89 @@
+"""A real server beside this process: gunicorn on a free port of this machine, stopped whatever happens."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+HOST: Final = "127.0.0.1"
+START_SECONDS: Final = 45
+STOP_SECONDS: Final = 10
+LOG_LINES_SHOWN: Final = 20
+
+
+class ServerNotReady(Exception):
+    """The server ended, or did not answer in time. The text ends with the last lines of its log."""
+
+
+@contextmanager
+def running_server(database_url: str, log: Path) -> Iterator[str]:
+    """The address of an exchange on a migrated database; its log goes to `log`. Raises ServerNotReady."""
+    port = _find_free_port()
+    address = f"http://{HOST}:{port}"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "serve"],
+            env=_environment(os.environ, database_url, port),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # A group of its own: Ctrl-C reaches this process alone, which then stops the server in order.
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(process, address, log)
+        yield address
+    finally:
+        _stop(process)
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _environment(own: Mapping[str, str], database_url: str, port: int) -> dict[str, str]:
+    """Nothing of a PARLEY_* setting of this machine: the server is one for development, on its own database."""
+    kept = {name: value for name, value in own.items() if not name.startswith("PARLEY_")}
+    return kept | {"PARLEY_DATABASE_URL": database_url, "PARLEY_HOST": HOST, "PARLEY_PORT": str(port)}
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    with httpx.Client(trust_env=False, timeout=5) as http:
+        while time.monotonic() < give_up_at:
+            if process.poll() is not None:
+                raise ServerNotReady(f"The server ended at once.\n{_end_of(log)}")
+            if _is_ready(http, address):
+                return
+            time.sleep(0.05)
+    raise ServerNotReady(f"The server did not answer within {START_SECONDS} seconds.\n{_end_of(log)}")
+
+
+def _is_ready(http: httpx.Client, address: str) -> bool:
+    try:
+        return http.get(f"{address}/readyz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the workers too
+        process.wait()
