@@ -59,8 +59,12 @@ def _columns_missing_or_unknown(feed: FeedTerms, columns: Columns) -> Iterator[F
     for name in expected:
         if name not in columns.values:
             yield _missing(columns.locate(name, None))
-    if len({len(column) for column in columns.values.values()}) > 1:
+    lengths = {len(column) for column in columns.values.values()}
+    if len(lengths) > 1:
         yield Fault(columns.locate("", None), "columns_uneven", "all columns have the same length")
+    if max(lengths) > feed.cells_per_measure:
+        message = f"the feed has {feed.cells_per_measure} strata; post each at most once"
+        yield Fault(columns.locate("", None), "too_many_strata", message)
 
 
 def _missing(pointer: str) -> Fault:

@@ -247,6 +247,8 @@ def _new_record(
 
 
 def _purchase(decided: _Decided, submission: Submission, attempt: int) -> Purchase:
+    """Raises PlanNotSound where the stored plan is not one that this exchange could have frozen: never draw by it."""
+    decided.feed.get_plan().verify(decided.feed.dimensions, decided.feed.bounds)
     return Purchase(
         contract_id=decided.terms.id,
         contract_version=decided.terms.version,

@@ -1,10 +1,15 @@
 """Cells in JSON: as rows, which people read, or as columns, which is what bulk clients send."""
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from contracts.cells import MISSING, Columns
 from contracts.refusals import CellsInvalid, Fault
+
+# More than any feed has. Rows that each bring names of their own would otherwise make columns without end; those
+# kept are enough to name one that is unknown.
+MAX_FIELDS: Final = 150
 
 
 def from_rows(rows: Sequence[Any]) -> Columns:
@@ -18,7 +23,7 @@ def from_rows(rows: Sequence[Any]) -> Columns:
         raise CellsInvalid(
             "The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50])
         )
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = list(islice(dict.fromkeys(name for row in rows for name in row), MAX_FIELDS))
     return Columns({name: [row.get(name, MISSING) for row in rows] for name in names}, _row_pointer)
 
 

@@ -1,7 +1,7 @@
 """The command line, `parley`: one module a noun in `commands`, what they share beside it.
 
-The operator's commands work straight on the database, through the same use cases as the HTTP API; those of a party
-call the API. Configuration is options and PARLEY_* variables: no file of the current folder is read unasked.
+The operator's commands work straight on the database, through the same use cases as the HTTP API; those of a
+party call the API. Configuration is options and PARLEY_* variables: no file of the folder is read unasked.
 """
 
 from typing import Final
@@ -35,9 +35,9 @@ _COMMANDS: Final = {
     epilog="\b\nSee it work:         parley demo\nHelp on a command:   parley COMMAND --help",
 )
 def main() -> None:
-    """Parley: payers and brands post aggregates, and both read joint statistics that reveal nothing about any person.
+    """Payers and brands post aggregates, and both read joint statistics that reveal nothing about any person.
 
-    The operator's commands (migrate, org, population, client, keys add) work on the database of PARLEY_DATABASE_URL.
-    The commands of a party (contract, submit, ask, ledger, coverage) call an exchange over HTTP, as the client that
-    PARLEY_URL, PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE describe.
+    The operator's commands (migrate, org, population, client, keys add) work on the database of
+    PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage) call an exchange
+    over HTTP, as the client that PARLEY_URL, PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE describe.
     """

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -16,11 +16,9 @@ from adapters.tokens import TokenNotGranted
 from api.cli.jwks import read_private_key
 from api.cli.output import Failure, problem_text
 
-P = ParamSpec("P")
 
-
-def as_client(command: Callable[Concatenate[ExchangeClient, P], None]) -> Callable[..., None]:
-    """Give a command the options that say which exchange and which client, and as first argument the client."""
+def as_client(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that say which exchange and which client; the command gets the client as first argument."""
 
     @click.option(
         "--url",
@@ -31,7 +29,11 @@ def as_client(command: Callable[Concatenate[ExchangeClient, P], None]) -> Callab
         help="The exchange, by the public URL it calls itself (its PARLEY_ISSUER).",
     )
     @click.option(
-        "--client-id", envvar="PARLEY_CLIENT_ID", required=True, show_envvar=True, help="Your registered client."
+        "--client-id",
+        envvar="PARLEY_CLIENT_ID",
+        required=True,
+        show_envvar=True,
+        help="Your registered client.",
     )
     @click.option(
         "--client-key",
@@ -45,7 +47,7 @@ def as_client(command: Callable[Concatenate[ExchangeClient, P], None]) -> Callab
     @wraps(command)
     def with_client(url: str, client_id: str, client_key: Path, **values: Any) -> None:
         with _calling(url, client_id, client_key) as client:
-            command(client, **values)  # type: ignore[call-arg]  # click passes every parameter by its name
+            command(client, **values)
 
     return with_client
 

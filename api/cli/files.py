@@ -32,7 +32,7 @@ def read_file(path: Path) -> bytes:
 
 
 def write_new(path: Path, text: str, mode: int) -> None:
-    """Write a file that does not exist yet, readable as `mode` says from its first byte on. Raises Failure."""
+    """Write a file that does not exist yet, with the rights of `mode` from its first byte. Raises Failure."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
@@ -54,8 +54,8 @@ def read_json(path: Path) -> Any:
 def read_document(path: Path) -> JsonObject:
     """An object from a .json file, or from YAML under any other name. Raises Failure.
 
-    YAML is read so that only true, false, null and whole numbers are not text: a date or a decimal without quotes
-    stays as it is written, and `no` is no boolean.
+    In YAML only true, false, null and whole numbers are not text: a date or a decimal without quotes stays as
+    it is written, and `no` is no boolean.
     """
     document = read_json(path) if path.suffix == ".json" else _read_yaml(path)
     if not isinstance(document, dict):
@@ -63,7 +63,9 @@ def read_document(path: Path) -> JsonObject:
     try:
         as_json: JsonObject = json.loads(json.dumps(document, allow_nan=False, default=_refuse))
     except (ValueError, TypeError, RecursionError):
-        message = "holds a value that a document cannot have; decimals and dates are written as text, in quotes"
+        message = (
+            "holds a value that a document cannot have; decimals and dates are written as text, in quotes"
+        )
         raise Failure(f"{path} {message}.") from None
     return as_json
 

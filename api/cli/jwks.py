@@ -11,7 +11,7 @@ from contracts.parties import JsonObject
 
 
 def read_private_key(path: Path) -> JsonObject:
-    """A private JWK with a `kid`: its own, or its RFC 7638 thumbprint, by which the exchange knows it. Raises Failure."""
+    """A private JWK with a `kid`: its own, or the thumbprint that the exchange gives it. Raises Failure."""
     jwk = _read_jwk(path)
     key = _sound(jwk, path)
     if not key.is_private:

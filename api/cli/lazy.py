@@ -1,4 +1,4 @@
-"""A group of commands that are imported when they are called, so that `parley --help` need not load the exchange."""
+"""Commands that are imported when they are called, so that `parley --help` need not load the exchange."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -8,7 +8,7 @@ import click
 
 
 class LazyGroup(click.Group):
-    """Command `name` is the object `name` of module `<package>.<name>`; its line in the help comes from `summaries`."""
+    """Command `name` is the object `name` of module `<package>.<name>`; `summaries` are for the help."""
 
     def __init__(self, *, package: str, summaries: Mapping[str, str], **options: Any) -> None:
         super().__init__(**options)

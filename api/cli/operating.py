@@ -1,7 +1,7 @@
 """Commands of the operator, straight on the database: the use cases of the HTTP API, without its door.
 
-Whoever can open the database is the operator. What may be registered is the same as over HTTP: the same schemas
-check the form, the same use cases the rest.
+Whoever can open the database is the operator. What may be registered is the same as over HTTP: the same
+schemas check the form, the same use cases the rest.
 """
 
 import os
@@ -12,7 +12,13 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from adapters.clock import SystemClock
-from adapters.database import DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale, check_schema, open_database
+from adapters.database import (
+    DatabaseUnavailable,
+    DatabaseUrlUnusable,
+    SchemaStale,
+    check_schema,
+    open_database,
+)
 from api.cli.output import Failure, problem_text
 from api.problems import fault_members, input_faults
 from api.settings import Settings, SettingsInvalid, read_settings
@@ -63,7 +69,9 @@ def registering() -> Iterator[Registering]:
 def checked(schema: Schema, **values: Any) -> dict[str, Any]:
     """The values as the API's own schema takes them; those that are None are left out. Raises Failure."""
     try:
-        loaded: dict[str, Any] = schema.load({name: value for name, value in values.items() if value is not None})
+        loaded: dict[str, Any] = schema.load(
+            {name: value for name, value in values.items() if value is not None}
+        )
     except ValidationError as error:
         faults = tuple(input_faults({"body": error.messages}))
         raise Failure(_refusal_text("input-invalid", "The input has faults.", faults)) from None

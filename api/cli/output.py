@@ -1,7 +1,7 @@
 """What commands print: plain text in aligned columns, JSON, and failures as one clear line.
 
-Titles and messages come from other parties, so characters that could steer a terminal are never passed on: what a
-signer reads must be what is signed.
+Titles and messages come from other parties, so characters that could steer a terminal are never passed on:
+what a signer reads must be what is signed.
 """
 
 import json
@@ -55,7 +55,7 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Col
 
 
 def loss_text(loss: Mapping[str, Any]) -> str:
-    """A loss as the API writes it, for people. Epsilon is rounded up: no statement may look better than it is."""
+    """A loss as the API writes it, for people. Epsilon is rounded up, so as not to look better than it is."""
     epsilon = ceil(loss["epsilon"] * 100) / 100
     return f"rho {loss['rho']} (epsilon {epsilon:.2f} at delta {loss['delta']})"
 

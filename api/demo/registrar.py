@@ -10,6 +10,7 @@ from adapters.database import open_database
 from adapters.exchange import ExchangeClient
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
+from api.cli.files import PRIVATE_MODE, write_new
 from contracts.parties import JsonObject, Role, Scope
 from contracts.registering import Registering
 
@@ -81,7 +82,5 @@ class Registrar:
 
 def _new_key(folder: Path, name: str, algorithm: str) -> JsonObject:
     key = new_private_jwk(algorithm)
-    path = folder / f"{name}.json"
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
+    write_new(folder / f"{name}.json", json.dumps(key, indent=2) + "\n", PRIVATE_MODE)
     return key

@@ -143,7 +143,10 @@ def test_more_measurements_never_make_a_sum_less_certain(case: Case) -> None:
 
 
 @given(
-    st.lists(st.integers(1, 5), max_size=3), st.integers(0, 2**32), st.floats(0.01, 1e9), st.integers(1, 2**52)
+    st.lists(st.integers(1, 5), max_size=3),
+    st.integers(0, 2**32),
+    st.floats(0.01, 1e9),
+    st.integers(1, 2**52),
 )
 def test_a_single_full_table_comes_back_to_the_last_integer(
     shape: list[int], seed: int, variance: float, reach: int

@@ -166,9 +166,7 @@ TestLedgerModel = LedgerModel.TestCase
 
 
 def a_purchase(**changes: object) -> Purchase:
-    purchase = Purchase(
-        "dsc-one", 1, 400, "fills", 200, 2, plan_of(30, 40), "2025-01", "submission 1", 1
-    )
+    purchase = Purchase("dsc-one", 1, 400, "fills", 200, 2, plan_of(30, 40), "2025-01", "submission 1", 1)
     return replace(purchase, **changes)
 
 
@@ -211,7 +209,9 @@ def test_a_period_beyond_k_of_the_same_charge_costs_nothing_more() -> None:
 
 
 def test_a_resumed_draw_is_paid_in_full_even_beyond_k() -> None:
-    posted = [a_purchase(period=f"2025-0{i}", submission_id=f"s{i}", feed_ceiling_nano=400) for i in (1, 2, 3)]
+    posted = [
+        a_purchase(period=f"2025-0{i}", submission_id=f"s{i}", feed_ceiling_nano=400) for i in (1, 2, 3)
+    ]
     entries = entries_of(*posted, replace(posted[2], attempt=2), replace(posted[2], attempt=3))
     assert [entry.increment_nano for entry in entries] == [0, 70, 70, 0, 70, 70]
 
@@ -235,7 +235,13 @@ def test_the_event_of_a_debit_is_enough_to_account_for_it_anew() -> None:
         "mechanism": "discrete_gaussian",
         "relation": "add_or_remove",
         "draws": [
-            {"measure": f"measure{i}", "margin": ["region"], "sigma": "31.5", "l2_squared": 1, "charge_nano": c}
+            {
+                "measure": f"measure{i}",
+                "margin": ["region"],
+                "sigma": "31.5",
+                "l2_squared": 1,
+                "charge_nano": c,
+            }
             for i, c in enumerate((30, 40))
         ],
     }

@@ -1,4 +1,4 @@
-"""Losses add up to what the worst-placed person loses, round up, and convert to epsilon; budgets round down."""
+"""Losses add up to those of the worst-placed person, round up, and convert to epsilon; budgets round down."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -39,7 +39,7 @@ def test_the_loss_of_a_feed_is_that_of_the_worst_member(first: list[int], furthe
 def test_nobody_who_moves_between_periods_when_they_are_measured_anew_loses_more(
     measured: list[list[int]], k: int
 ) -> None:
-    """measured: by period, the charge of every measurement of it. Version by version one person is in at most k."""
+    """measured: by period, the charge of each measurement. In each version one person is in at most k periods."""
     versions = max(map(len, measured))
     worst = 0
     for placed in product(list(subsets(len(measured), min(k, len(measured)))), repeat=versions):

@@ -58,7 +58,7 @@ def compositions(periods: int) -> Iterator[tuple[int, ...]]:
 def test_each_formula_equals_the_worst_history_that_the_bound_allows(
     periods: int, k: int, bound: int
 ) -> None:
-    worst = {buckets: 0 for buckets in compositions(periods)}
+    worst = dict.fromkeys(compositions(periods), 0)
     for history in histories(periods, k, bound):
         for buckets in worst:
             worst[buckets] = max(worst[buckets], squared_length(history, buckets))

@@ -24,9 +24,7 @@ FILLS = {"members": 1, "days_covered": 31, "treatment_days": 31, "new_starts": 1
 NAMES = st.lists(
     st.sampled_from(["members", "days", "stays", "cents", "starts"]), min_size=1, max_size=5, unique=True
 )
-BOUNDS = NAMES.flatmap(
-    lambda names: st.fixed_dictionaries({name: st.integers(1, 100_000) for name in names})
-)
+BOUNDS = NAMES.flatmap(lambda names: st.fixed_dictionaries({name: st.integers(1, 100_000) for name in names}))
 
 
 @given(BOUNDS, st.integers(1, 1000 * NANO))
@@ -49,7 +47,7 @@ def test_its_sigma_is_the_smallest_of_eight_digits(bounds: dict[str, int], perio
     assume(period_nano >= len(bounds))
     for draw in make_plan(DIMENSIONS, bounds, period_nano).draws:
         sigma = Decimal(draw.sigma)
-        # Written plainly, with at most eight digits, and the double it names is written back as the same number.
+        # Written plainly, with at most eight digits; the double it names is written back as the same number.
         assert draw.sigma == f"{sigma:f}"
         assert len(sigma.normalize().as_tuple().digits) <= 8
         assert Decimal(repr(draw.sigma_value)) == sigma

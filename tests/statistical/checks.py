@@ -1,11 +1,11 @@
 """Checks of a noise source, each a p-value: how likely the real mechanism is to look as odd as what was seen.
 
-A test alarms below ALARM = 1e-8. With fewer than a hundred p-values in the whole folder, the chance that a right
-mechanism fails a run is below 1e-6. z scores are of sums of many thousand draws with tails thinner than normal, and
-every bin of a chi-square expects at least 100 draws, so that the normal and chi-square tails hold this far out.
+A test alarms below ALARM = 1e-8. With fewer than a hundred p-values in the whole folder, the chance that a
+right mechanism fails a run is below 1e-6. z scores are of sums of many thousand draws with tails thinner than
+normal, and every bin of a chi-square expects at least 100 draws, so that both tails hold this far out.
 
-Sizes: 100,000 draws estimate a variance to sqrt(2 / 100,000) = 0.45%. A sigma wrong by 5% moves it by 10%, more than
-20 standard errors, where 5.7 alarm: it is missed with a probability far below 1e-40.
+Sizes: 100,000 draws estimate a variance to sqrt(2 / 100,000) = 0.45%. A sigma wrong by 5% moves it by 10%, more
+than 20 standard errors, where 5.7 alarm: it is missed with a probability far below 1e-40.
 """
 
 from math import ceil, sqrt
@@ -44,7 +44,9 @@ def distribution(noise: Vector, sigma: float) -> float:
     low, high = support[middle[0]], support[middle[-1]]
     bins = np.clip(noise, low - 1, high + 1) - low + 1
     seen = np.bincount(bins.ravel(), minlength=high - low + 3)
-    wanted = np.concatenate([[expected[: middle[0]].sum()], expected[middle], [expected[middle[-1] + 1 :].sum()]])
+    wanted = np.concatenate(
+        [[expected[: middle[0]].sum()], expected[middle], [expected[middle[-1] + 1 :].sum()]]
+    )
     if wanted[0] < _LEAST_EXPECTED:
         # Tails too thin for a bin of their own go to their neighbours.
         seen, wanted = _fold(seen), _fold(wanted)
@@ -81,7 +83,7 @@ def between_cells(noise: Vector) -> float:
 
 
 def within_calls(noise: Vector) -> float:
-    """Sums of whole calls: their mean square against the cells' own, which catches noise shared by all cells."""
+    """Sums of whole calls: their mean square against the cells' own, which catches noise common to all."""
     cells = noise.astype(np.float64)
     ratio = float(np.mean(cells.sum(axis=1) ** 2) / (cells.shape[1] * np.mean(cells**2)))
     # The sum of a call is normal to a good approximation: its squares average to a chi-square over the calls.
@@ -116,7 +118,7 @@ def all_checks(source: NoiseSource, sigma: float) -> dict[str, float]:
 
 
 def alarms(p_values: dict[str, float]) -> set[str]:
-    """The checks that a right mechanism would not fail in a hundred million runs. No number is an alarm too."""
+    """The checks that a right mechanism fails once in a hundred million runs. No number is an alarm too."""
     return {name for name, p in p_values.items() if not p >= ALARM}
 
 

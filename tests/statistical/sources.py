@@ -1,4 +1,4 @@
-"""Noise sources that are wrong in one way each. The checks that pass the real one must catch every one of these."""
+"""Noise sources that are wrong in one way each. The checks that the real one passes must catch each of these."""
 
 import numpy as np
 

@@ -76,12 +76,14 @@ DOCUMENT: JsonObject = {
 }
 
 
-def some_terms(*, payers: int = 7, min_payers: int = 3, rollups: Sequence[str] = ("quarter", "year")) -> Terms:
+def some_terms(
+    *, payers: int = 7, min_payers: int = 3, rollups: Sequence[str] = ("quarter", "year")
+) -> Terms:
     """The example's terms with plans, for so many payers a, b, c and the brand helix."""
     document = deepcopy(DOCUMENT)
     document["parties"] = [*document["parties"][:payers], document["parties"][-1]]
     document["rules"]["min_payers"] = min_payers
-    document["rollups"]["period"] = {grain: "month" for grain in rollups}
+    document["rollups"]["period"] = dict.fromkeys(rollups, "month")
     return read_terms(with_plans(document))
 
 

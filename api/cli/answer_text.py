@@ -1,0 +1,102 @@
+"""An answer in words: one aligned line a figure, then what must be known to read it.
+
+Zero, suppressed and missing are three different things, and look so.
+"""
+
+from api.cli.output import loss_text, say, say_table
+from contracts.parties import JsonObject
+
+
+def say_answer(answer: JsonObject) -> None:
+    """The rows, and below them estimand, intervals, labels, notes, coverage and the privacy statement."""
+    _say_rows(answer)
+    say()
+    say(answer["estimand"])
+    percent = _percent(answer["confidence"])
+    say(f"Interval ({percent}): {answer['interval_covers']}")
+    if answer["total_interval_covers"]:
+        say(f"Total interval ({percent}): {answer['total_interval_covers']}")
+    if answer["labels"]:
+        say(f"Labels: {', '.join(_words(label) for label in answer['labels'])}")
+    for note in answer["notes"]:
+        say(f"Note: {note}")
+    for line in answer["coverage"]:
+        say(f"Coverage: {coverage_text(line)}")
+    say(f"Releases used: {len(answer['releases'])}, under the contract of digest {answer['contract_digest']}")
+    _say_privacy(answer["privacy"])
+
+
+def coverage_text(line: JsonObject) -> str:
+    """One feed: how many of the periods asked it covers, by how many providers, and which it lacks."""
+    fewest, most = line["providers_fewest"], line["providers_most"]
+    providers = str(most) if fewest == most else f"{fewest} to {most}"
+    text = f"{line['feed']}, {len(line['covered'])} of {len(line['asked'])} periods, providers: {providers}"
+    for state in ("missing", "provisional"):
+        if line[state]:
+            text += f"; {state}: {', '.join(line[state])}"
+    return text
+
+
+def _say_rows(answer: JsonObject) -> None:
+    rows = answer["rows"]
+    keys = list(dict.fromkeys(name for row in rows for name in row["key"]))
+    has_total = any(row["total_interval"] for row in rows)
+    headings = [
+        *keys,
+        "figure",
+        "value",
+        "interval",
+        *(["total interval"] if has_total else []),
+        "unit",
+        "flags",
+    ]
+    lines = []
+    for row in rows:
+        total = [_ends(row["total_interval"], row["unit"])] if has_total else []
+        flags = ", ".join(_words(flag) for flag in row["flags"])
+        key = [row["key"].get(name, "all") for name in keys]
+        lines.append(
+            [
+                *key,
+                row["figure"],
+                _value(row),
+                _ends(row["interval"], row["unit"]),
+                *total,
+                row["unit"],
+                flags,
+            ]
+        )
+    say_table(headings, lines, right=("value", "interval", "total interval"))
+
+
+def _value(row: JsonObject) -> str:
+    if row["state"] != "shown":
+        return str(row["state"])
+    return "not identified" if row["value"] is None else _number(row["value"], row["unit"])
+
+
+def _ends(ends: JsonObject | None, unit: str) -> str:
+    if ends is None:
+        return ""
+    upper = _number(ends["upper"], unit)
+    return f"at most {upper}" if ends["lower"] is None else f"{_number(ends['lower'], unit)} to {upper}"
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:.3f}" if unit == "share" else f"{round(value):,}"
+
+
+def _say_privacy(privacy: JsonObject) -> None:
+    ceilings = "; ".join(f"{name} {loss_text(loss)}" for name, loss in privacy["ceilings"].items())
+    say(f"Privacy: {privacy['guarantee']} Unit: {privacy['unit']}.")
+    say(f"  Ceilings: {ceilings}.")
+    say(f"  One person in everything: {loss_text(privacy['one_person_in_everything'])}.")
+    say(f"  {privacy['several_providers']}")
+
+
+def _percent(confidence: float) -> str:
+    return f"{confidence * 100:g}%"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

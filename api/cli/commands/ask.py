@@ -1,0 +1,64 @@
+"""`parley ask`."""
+
+import click
+
+from adapters.exchange import ExchangeClient
+from api.cli.answer_text import say_answer
+from api.cli.calling import as_client
+from api.cli.output import say, say_json, say_table
+
+EPILOG = """\b
+Examples:
+  parley ask dsc-helixor-adherence                  (what the contract grants you)
+  parley ask dsc-helixor-adherence adherence_rate --by region --periods 2025
+  parley ask dsc-helixor-adherence counts --feed fills --by month --where sex:F,region:south"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("contract_id", metavar="CONTRACT")
+@click.argument("statistic", required=False)
+@click.option("--by", multiple=True, help="Dimensions, and at most one of month, quarter, year; by commas.")
+@click.option("--periods", help="2025, 2025-Q1, 2025-03, or two of them with .. between. By default all.")
+@click.option(
+    "--where", multiple=True, help="dimension:value, by commas; one dimension with two values means either."
+)
+@click.option("--confidence", help="Above 0.5 and at most 0.999. By default 0.95.")
+@click.option("--feed", help="Which feed, where several could answer.")
+@click.option("--measures", multiple=True, help="For counts and joint_table: which measures, by commas.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer.")
+@as_client
+def ask(
+    client: ExchangeClient,
+    contract_id: str,
+    statistic: str | None,
+    as_json: bool,
+    **question: str | tuple[str, ...] | None,
+) -> None:
+    """Ask a statistic. It costs no budget and always gives the same answer.
+
+    Without STATISTIC: lists those that the contract grants you.
+    """
+    if statistic is None:
+        _list_granted(client, contract_id, as_json)
+        return
+    asked = {
+        name: value if isinstance(value, str) else ",".join(value)
+        for name, value in question.items()
+        if value
+    }
+    answer = client.ask(contract_id, statistic, **asked)
+    (say_json if as_json else say_answer)(answer)
+
+
+def _list_granted(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
+    granted = client.request("GET", f"/v1/contracts/{contract_id}/statistics")
+    if as_json:
+        say_json(granted)
+    elif not granted["statistics"]:
+        say("This contract grants you no statistics.")
+    else:
+        rows = [
+            (line["name"], str(line["by_at_most"]), line.get("estimand") or "not answered by this version")
+            for line in granted["statistics"]
+        ]
+        say_table(("statistic", "by at most", "what it estimates"), rows, right=("by at most",))

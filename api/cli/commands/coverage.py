@@ -1,0 +1,27 @@
+"""`parley coverage`."""
+
+import click
+
+from adapters.exchange import ExchangeClient
+from api.cli.answer_text import coverage_text
+from api.cli.calling import as_client
+from api.cli.output import say, say_json
+
+
+@click.command(epilog="\b\nExample:\n  parley coverage dsc-helixor-adherence")
+@click.argument("contract_id", metavar="CONTRACT")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the whole answer, with every release of your own."
+)
+@as_client
+def coverage(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
+    """For each feed: the periods that are open to you, and those that you posted yourself."""
+    found = client.coverage(contract_id)
+    if as_json:
+        say_json(found)
+        return
+    for feed in found["feeds"]:
+        say(coverage_text(feed))
+        posted = [release["period"] for release in feed["own_releases"]]
+        if posted:
+            say(f"  posted by you: {', '.join(posted)}")

@@ -1,0 +1,79 @@
+"""A contract in words: for `contract show`, and before a signature."""
+
+from dataclasses import asdict
+from typing import Any
+
+from api.cli.output import loss_text, say, say_table
+from contracts.accounting import SEVERAL_PROVIDERS, Loss, ceilings
+from contracts.parties import JsonObject
+from contracts.terms import Terms, read_terms
+from privacy.units import rho_text
+
+
+def say_contract(contract: JsonObject) -> None:
+    """Where it stands, who shares what, at which ceilings, and who has signed."""
+    terms = read_terms(contract["document"])
+    waiting = ", ".join(contract["waiting_for"])
+    say(f"{terms.title}")
+    say(f"{contract['id']}, version {contract['version']}: {contract['status']}")
+    say(f"Digest:  {contract['digest'] or 'none before it is proposed'}")
+    say(f"Term:    {terms.effective} to {terms.expires}, for {terms.purpose}")
+    say(
+        f"Drafted: by {contract['drafted_by']}"
+        + (f"; waiting for the signature of {waiting}" if waiting else "")
+    )
+    say()
+    _say_parties(terms, {signature["organisation"]: signature for signature in contract["signatures"]})
+    say()
+    _say_feeds(terms)
+    say()
+    _say_ceilings(terms)
+
+
+def say_what_is_signed(contract: JsonObject, signer_name: str, signer_title: str) -> None:
+    """What a person must know before signing: which document, who with, what it may cost a person."""
+    terms = read_terms(contract["document"])
+    say(f"{terms.title} ({contract['id']}, version {contract['version']})")
+    say(f"Digest: {contract['digest']} (SHA-256 of the document, computed here)")
+    say(f"Term:   {terms.effective} to {terms.expires}, for {terms.purpose}")
+    say(f"With:   {', '.join(f'{party.organisation} ({party.role})' for party in terms.parties)}")
+    _say_ceilings(terms)
+    say(f"All of it: parley contract show {contract['id']} --json")
+    say(f"Signer: {signer_name}, {signer_title}")
+
+
+def _say_parties(terms: Terms, signatures: dict[str, JsonObject]) -> None:
+    rows = []
+    for party in terms.parties:
+        signature = signatures.get(party.organisation)
+        signed = f"{signature['signer_name']}, {signature['signer_title']}" if signature else "not yet"
+        rows.append((party.organisation, party.role, party.population, signed))
+    say_table(("party", "role", "population", "signed by"), rows)
+
+
+def _say_feeds(terms: Terms) -> None:
+    rows = [
+        (
+            feed.name,
+            feed.provider,
+            f"{len(feed.periods)} {feed.grain}s, {feed.periods.first} to {feed.periods.last}",
+            ", ".join(feed.dimensions),
+            ", ".join(feed.measures),
+            rho_text(feed.rho_nano),
+        )
+        for feed in terms.feeds
+    ]
+    say_table(("feed", "provider", "periods", "dimensions", "measures", "rho"), rows, right=("rho",))
+
+
+def _say_ceilings(terms: Terms) -> None:
+    limits = ceilings(terms)
+    say("The most that one person may lose under this contract, by population:")
+    for population, limit in limits.of_populations.items():
+        say(f"  {population}: {loss_text(_loss(limit))}")
+    say(f"  one person in everything: {loss_text(_loss(limits.everything))}")
+    say(SEVERAL_PROVIDERS)
+
+
+def _loss(limit: Loss) -> dict[str, Any]:
+    return asdict(limit) | {"rho": rho_text(limit.rho_nano)}
