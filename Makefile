@@ -23,7 +23,7 @@ demo: $(READY)  ## three payers, a brand and an analyst, from contract to answer
 	$(BIN)/parley demo
 
 run: $(READY)  ## keep a server up, for development
-	$(BIN)/parley serve
+	$(BIN)/parley serve --migrate
 
 test: $(READY)  ## the main suite
 	$(BIN)/python -m pytest -m 'not slow'

@@ -16,7 +16,7 @@ import httpx
 HOST: Final = "127.0.0.1"
 START_SECONDS: Final = 45
 STOP_SECONDS: Final = 10
-LOG_LINES_SHOWN: Final = 20
+LOG_LINES_SHOWN: Final = 10
 
 
 class ServerNotReady(Exception):
@@ -63,17 +63,22 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path)
         while time.monotonic() < give_up_at:
             if process.poll() is not None:
                 raise ServerNotReady(f"The server ended at once.\n{_end_of(log)}")
-            if _is_ready(http, address):
-                return
-            time.sleep(0.05)
-    raise ServerNotReady(f"The server did not answer within {START_SECONDS} seconds.\n{_end_of(log)}")
+            match _ask_readiness(http, address):
+                case httpx.codes.OK:
+                    return
+                case None | httpx.codes.SERVICE_UNAVAILABLE:
+                    time.sleep(0.1)
+                case status:
+                    raise ServerNotReady(f"The server says {status} when asked if it is ready.\n{_end_of(log)}")
+    raise ServerNotReady(f"The server was not ready within {START_SECONDS} seconds.\n{_end_of(log)}")
 
 
-def _is_ready(http: httpx.Client, address: str) -> bool:
+def _ask_readiness(http: httpx.Client, address: str) -> int | None:
+    """The status of /readyz, or None while nobody listens."""
     try:
-        return http.get(f"{address}/readyz").status_code == httpx.codes.OK
+        return http.get(f"{address}/readyz").status_code
     except httpx.TransportError:
-        return False
+        return None
 
 
 def _end_of(log: Path) -> str:

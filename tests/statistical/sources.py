@@ -1,4 +1,4 @@
-"""Noise sources that are wrong in one way each. The checks that the real one passes must catch each of these."""
+"""Noise sources that are wrong in one way each. The checks that the real one passes must catch every one."""
 
 import numpy as np
 

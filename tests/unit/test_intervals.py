@@ -314,9 +314,9 @@ def test_an_array_of_rates_is_each_rate_by_itself() -> None:
 
 # --- coverage, simulated with a fixed seed
 #
-# 20,000 draws estimate a coverage of 0.94 with a standard deviation of 0.0017. The design wants the true coverage
-# at 0.94 or more (and 0.96 or less where stated); 0.008 beyond that is 4.75 of them: about 1e-6 for a false
-# alarm, had the seed not been fixed.
+# 20,000 draws estimate a coverage of 0.94 with a standard deviation of 0.0017. The design wants the true one at
+# 0.94 or more (and 0.96 or less where stated); 0.008 beyond that is 4.75 of them: about 1e-6 for a false alarm,
+# had the seed not been fixed.
 
 DRAWS = 20_000
 ALLOWANCE = 4.75 * sqrt(0.94 * 0.06 / DRAWS)

@@ -1,0 +1,394 @@
+"""Statistics without noise equal what anyone would reckon from the posted cells; with noise they stay as they are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copyfile
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from api.app import create_app
+from contracts.parties import JsonObject
+from tests.http.answers import (
+    ADHERENCE,
+    EVERYTHING,
+    FILLS,
+    MONTHS,
+    SUPPORT,
+    answer,
+    post,
+    table,
+    totals,
+    values,
+)
+from tests.support.small_exchange import (
+    BRAND,
+    CONTRACT,
+    PAYERS,
+    NoNoise,
+    SmallExchange,
+    adherence_feed,
+    fills_feed,
+    small_contract,
+    support_feed,
+)
+
+Z95 = NormalDist().inv_cdf(0.975)
+
+
+@pytest.fixture(scope="module")
+def filled(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallExchange]:
+    """The small contract with every period of every feed posted, released without noise."""
+    path = tmp_path_factory.mktemp("filled") / "parley.db"
+    copyfile(sqlite_template, path)
+    small = SmallExchange(f"sqlite:///{path}", noise=NoNoise())
+    small.agree()
+    for feed, posted in EVERYTHING.items():
+        post(small, feed, posted)
+    yield small
+    small.wiring.database.close()
+
+
+def draws(small: SmallExchange, feed: int) -> dict[str, float]:
+    """Sigma by measure, as the signed document says."""
+    document = small.get(BRAND, f"/v1/contracts/{CONTRACT}").get_json()["document"]
+    return {draw["measure"]: float(draw["sigma"]) for draw in document["feeds"][feed]["plan"]["draws"]}
+
+
+# --- counts
+
+Q2 = MONTHS[3:6]
+CUTS: dict[str, tuple[dict[str, str], dict[str, object]]] = {
+    "nothing asked": ({}, {}),
+    "one dimension": ({"by": "region"}, {"by": ["region"]}),
+    "two dimensions": ({"by": "sex,region"}, {"by": ["sex", "region"]}),
+    "spaces after commas": ({"by": "sex, region"}, {"by": ["sex", "region"]}),
+    "the feed's own grain": ({"by": "month"}, {"by": ["month"]}),
+    "quarters": ({"by": "quarter,region"}, {"by": ["quarter", "region"]}),
+    "time last": ({"by": "region,quarter"}, {"by": ["region", "quarter"]}),
+    "time in the middle": ({"by": "sex,quarter,region"}, {"by": ["sex", "quarter", "region"]}),
+    "years": ({"by": "year"}, {"by": ["year"]}),
+    "a filter": ({"where": "sex:F"}, {"where": {"sex": ["F"]}}),
+    "two filters": ({"where": "region:south,sex:M"}, {"where": {"region": ["south"], "sex": ["M"]}}),
+    "a union of all values": ({"where": "region:north,region:south"}, {}),
+    "a union beside a filter": (
+        {"where": "region:north,sex:F,region:south"},
+        {"where": {"sex": ["F"]}},
+    ),
+    "a filter of the dimension asked": (
+        {"by": "region", "where": "region:south"},
+        {"by": ["region"], "where": {"region": ["south"]}},
+    ),
+    "a filter of another dimension": (
+        {"by": "region", "where": "sex:M"},
+        {"by": ["region"], "where": {"sex": ["M"]}},
+    ),
+    "one month": ({"periods": "2025-03"}, {"periods": ["2025-03"]}),
+    "one quarter": ({"periods": "2025-Q2"}, {"periods": Q2}),
+    "one year": ({"periods": "2025"}, {"periods": MONTHS}),
+    "a range of months": ({"periods": "2025-11..2025-12"}, {"periods": MONTHS[10:]}),
+    "a range of mixed grains": ({"periods": "2025-04..2025-Q2"}, {"periods": Q2}),
+    "a range wider than the feed": ({"periods": "2020..2030"}, {"periods": MONTHS}),
+    "a range across quarters": (
+        {"by": "quarter", "periods": "2025-03..2025-04"},
+        {"by": ["quarter"], "periods": MONTHS[2:4]},
+    ),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_counts_are_the_sums_of_what_was_posted(filled: SmallExchange, cut: str) -> None:
+    query, part = CUTS[cut]
+
+    answered = answer(filled, "counts", feed="fills", **query)
+
+    for measure in ("members", "days_covered", "treatment_days"):
+        assert values(answered, measure) == totals(FILLS, measure, **part)  # type: ignore[arg-type]
+
+
+def test_rows_say_by_what_they_were_asked_in_that_order(filled: SmallExchange) -> None:
+    answered = answer(filled, "counts", feed="fills", by="sex,quarter,region", measures="members")
+
+    assert all(list(row["key"]) == ["sex", "quarter", "region"] for row in answered["rows"])
+
+
+def test_the_order_of_by_changes_no_value(filled: SmallExchange) -> None:
+    one = table(answer(filled, "counts", feed="fills", by="region,sex,month", measures="members"))
+    other = table(answer(filled, "counts", feed="fills", by="month,sex,region", measures="members"))
+
+    turned = {key[::-1]: (row["value"], row["interval"]) for key, row in other.items()}
+    assert {key: (row["value"], row["interval"]) for key, row in one.items()} == turned
+
+
+def test_persons_counted_in_several_periods_are_person_periods(filled: SmallExchange) -> None:
+    fills = answer(filled, "counts", feed="fills")
+    yearly = answer(filled, "counts", feed="adherence")
+
+    assert {row["figure"]: row["unit"] for row in fills["rows"]} == {
+        "members": "person-months",
+        "days_covered": "days",
+        "treatment_days": "days",
+    }
+    assert yearly["rows"][0]["unit"] == "person-years"
+
+
+def test_only_the_measures_asked_are_answered_in_the_order_asked(filled: SmallExchange) -> None:
+    answered = answer(filled, "counts", feed="fills", measures="treatment_days,members")
+
+    assert [row["figure"] for row in answered["rows"]] == ["treatment_days", "members"]
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+def test_the_interval_of_a_pooled_count_follows_from_the_signed_sigma(
+    filled: SmallExchange, confidence: float
+) -> None:
+    answered = answer(
+        filled, "counts", feed="fills", by="region", measures="days_covered", confidence=str(confidence)
+    )
+
+    # Independent draws: three payers, twelve months, two sexes.
+    sd = draws(filled, 0)["days_covered"] * np.sqrt(3 * 12 * 2)
+    half = np.ceil(NormalDist().inv_cdf(0.5 + confidence / 2) * sd + 0.5)
+    assert answered["confidence"] == confidence
+    for row in answered["rows"]:
+        assert row["interval"]["upper"] - row["value"] == half
+        assert row["interval"]["lower"] == max(0.0, row["value"] - half)
+        assert row["total_interval"] is None
+
+
+# --- rates
+
+
+@pytest.mark.parametrize("by", [(), ("region",), ("region", "year"), ("year",)], ids=str)
+def test_adherence_rate_is_the_share_of_members_in_bands_from_80(
+    filled: SmallExchange, by: tuple[str, ...]
+) -> None:
+    adherent = totals(ADHERENCE, "members", by, {"adherence_band": ["p80_100"]})
+    everyone = totals(ADHERENCE, "members", by)
+
+    answered = answer(filled, "adherence_rate", **({"by": ",".join(by)} if by else {}))
+
+    assert values(answered) == pytest.approx({key: adherent[key] / everyone[key] for key in everyone})
+
+
+def test_pdc_pooled_is_a_ratio_of_sums(filled: SmallExchange) -> None:
+    answered = answer(filled, "pdc_pooled", by="region,sex", periods="2025-Q3")
+
+    cut = {"by": ["region", "sex"], "periods": MONTHS[6:9]}
+    covered, treated = totals(FILLS, "days_covered", **cut), totals(FILLS, "treatment_days", **cut)  # type: ignore[arg-type]
+    assert values(answered) == pytest.approx({key: covered[key] / treated[key] for key in treated})
+    assert all(row["total_interval"] is None for row in answered["rows"])
+
+
+def test_the_joint_table_sets_both_sides_beside_each_other(filled: SmallExchange) -> None:
+    answered = answer(filled, "joint_table", by="region,quarter")
+
+    by = ("region", "quarter")
+    covered, treated = totals(FILLS, "days_covered", by), totals(FILLS, "treatment_days", by)
+    assert values(answered, "pdc_pooled") == pytest.approx({k: covered[k] / treated[k] for k in treated})
+    assert values(answered, "enrolled") == totals(SUPPORT, "enrolled", by)
+    assert values(answered, "contacts") == totals(SUPPORT, "contacts", by)
+    assert "ecological" in answered["labels"]
+    assert any("not by person" in note for note in answered["notes"])
+
+
+def test_penetration_divides_the_enrolled_in_the_network_by_the_members(filled: SmallExchange) -> None:
+    answered = answer(filled, "psp_penetration", by="region")
+
+    enrolled = totals(SUPPORT, "enrolled", ["region"], {"coverage": ["in_network"]})
+    members = totals(FILLS, "members", ["region"])
+    assert values(answered) == pytest.approx({key: enrolled[key] / members[key] for key in members})
+    assert "coverage_mismatch" not in answered["labels"]
+
+
+def brute_force(a: float, m: float, *, va: float, vm: float, c: float, periods: int) -> tuple[float, float]:
+    """Ends of {R in [0, 1]: (a - R m)^2 <= z^2 (va - 2 R c + R^2 vm + P m R (1 - R))}, by trying them all."""
+    rates = np.linspace(0, 1, 400_001)
+    spread = va - 2 * rates * c + rates**2 * vm + periods * m * rates * (1 - rates)
+    inside = rates[(a - rates * m) ** 2 <= Z95**2 * spread]
+    return float(inside.min()), float(inside.max())
+
+
+def test_adherence_intervals_are_fiellers_sets_at_the_signed_sigma(filled: SmallExchange) -> None:
+    answered = table(answer(filled, "adherence_rate", by="region"))
+
+    adherent = totals(ADHERENCE, "members", ["region"], {"adherence_band": ["p80_100"]})
+    everyone = totals(ADHERENCE, "members", ["region"])
+    cell = draws(filled, 1)["members"] ** 2 * 3 * 2  # three payers, two years
+    for key, row in answered.items():
+        known = {"va": cell, "vm": 3 * cell, "c": cell}  # one band of three, and all three
+        noise = brute_force(adherent[key], everyone[key], **known, periods=0)
+        both = brute_force(adherent[key], everyone[key], **known, periods=2)
+        assert tuple(row["interval"].values()) == pytest.approx(noise, abs=1e-5)
+        assert tuple(row["total_interval"].values()) == pytest.approx(both, abs=1e-5)
+        assert row["total_interval"]["upper"] > row["interval"]["upper"]
+
+
+def test_pdc_and_penetration_intervals_take_both_sides_noise(filled: SmallExchange) -> None:
+    (pdc,) = answer(filled, "pdc_pooled", periods="2025-05")["rows"]
+    (share,) = answer(filled, "psp_penetration", periods="2025-05")["rows"]
+
+    fills, support, month = draws(filled, 0), draws(filled, 2), {"periods": ["2025-05"]}
+    cells = 3 * 4  # three payers, four strata
+    expected = brute_force(
+        totals(FILLS, "days_covered", **month)[()],
+        totals(FILLS, "treatment_days", **month)[()],
+        va=cells * fills["days_covered"] ** 2,
+        vm=cells * fills["treatment_days"] ** 2,
+        c=0,
+        periods=0,
+    )
+    assert tuple(pdc["interval"].values()) == pytest.approx(expected, abs=1e-5)
+    expected = brute_force(
+        totals(SUPPORT, "enrolled", where={"coverage": ["in_network"]}, **month)[()],
+        totals(FILLS, "members", **month)[()],
+        va=2 * support["enrolled"] ** 2,
+        vm=cells * fills["members"] ** 2,
+        c=0,
+        periods=0,
+    )
+    assert tuple(share["interval"].values()) == pytest.approx(expected, abs=1e-5)
+
+
+# --- what must not matter
+
+
+def test_the_order_of_posted_rows_does_not_matter(
+    filled: SmallExchange, migrated_sqlite_url: str
+) -> None:
+    turned = SmallExchange(migrated_sqlite_url, noise=NoNoise())
+    turned.agree()
+    post(turned, "fills", {key: rows[::-1] for key, rows in FILLS.items()})
+
+    for by in ("region,sex", "month"):
+        question = {"feed": "fills", "by": by}
+        assert answer(turned, "counts", **question)["rows"] == answer(filled, "counts", **question)["rows"]
+
+
+def test_an_empty_stratum_changes_no_value(filled: SmallExchange, migrated_sqlite_url: str) -> None:
+    wide = SmallExchange(migrated_sqlite_url, noise=NoNoise())
+    document = small_contract()
+    document["vocabularies"] = document["vocabularies"] | {"region": ["north", "east", "south"]}
+    wide.agree(document)
+    post(wide, "fills", {key: FILLS[key] for key in FILLS if key[1] == "2025-01"})
+
+    for question in ({"by": "sex"}, {}, {"by": "region,sex"}):
+        narrow = values(answer(filled, "counts", feed="fills", periods="2025-01", measures="members", **question))
+        found = values(answer(wide, "counts", feed="fills", periods="2025-01", measures="members", **question))
+        assert {key: value for key, value in found.items() if "east" not in key} == narrow
+        assert all(value == 0 for key, value in found.items() if "east" in key)
+
+
+def test_feeds_may_list_their_dimensions_in_any_order(migrated_sqlite_url: str) -> None:
+    small = SmallExchange(migrated_sqlite_url, noise=NoNoise())
+    feeds = [
+        fills_feed(dimensions=["sex", "region"]),
+        adherence_feed(dimensions=["adherence_band", "region"]),
+        support_feed(dimensions=["region", "coverage", "sex"]),
+    ]
+    small.agree(small_contract(feeds=feeds))
+    months = MONTHS[:2]
+    fills = {key: FILLS[key] for key in FILLS if key[1] in months}
+    support = {
+        key: [{**row, "sex": sex, "enrolled": row["enrolled"] + 5 * (sex == "M")} for row in rows for sex in "FM"]
+        for key, rows in SUPPORT.items()
+        if key[1] in months
+    }
+    for feed, posted in (("fills", fills), ("adherence", ADHERENCE), ("support", support)):
+        post(small, feed, posted)
+
+    for by in (("region", "sex"), ("sex", "region"), ("sex", "month", "region")):
+        joint = answer(small, "joint_table", by=",".join(by))
+        covered, treated = totals(fills, "days_covered", by), totals(fills, "treatment_days", by)
+        got = {key: value for key, value in values(joint, "pdc_pooled").items() if value is not None}
+        assert got == pytest.approx({key: covered[key] / treated[key] for key in treated})
+        shares = values(answer(small, "psp_penetration", by=",".join(by)))
+        enrolled = totals(support, "enrolled", by, {"coverage": ["in_network"]})
+        members = totals(fills, "members", by)
+        assert {k: v for k, v in shares.items() if v is not None} == pytest.approx(
+            {key: enrolled[key] / members[key] for key in members}
+        )
+    rate = values(answer(small, "adherence_rate", by="region"))
+    adherent = totals(ADHERENCE, "members", ["region"], {"adherence_band": ["p80_100"]})
+    everyone = totals(ADHERENCE, "members", ["region"])
+    assert rate == pytest.approx({key: adherent[key] / everyone[key] for key in everyone})
+
+
+# --- with the noise of production
+
+
+@pytest.fixture
+def noisy(agreed: SmallExchange) -> SmallExchange:
+    post(agreed, "fills", {key: rows for key, rows in FILLS.items() if key[1] in MONTHS[:2]})
+    post(agreed, "support", {key: rows for key, rows in SUPPORT.items() if key[1] in MONTHS[:2]})
+    post(agreed, "adherence", ADHERENCE)
+    return agreed
+
+
+QUESTIONS: list[tuple[str, dict[str, str]]] = [
+    ("counts", {"feed": "fills", "by": "region,month"}),
+    ("adherence_rate", {"by": "region"}),
+    ("pdc_pooled", {"by": "quarter"}),
+    ("joint_table", {"by": "region"}),
+    ("psp_penetration", {}),
+]
+
+
+def test_totals_agree_with_their_parts(noisy: SmallExchange) -> None:
+    whole = values(answer(noisy, "counts", feed="fills"), "members")[()]
+
+    for by in ("region", "sex", "month", "region,sex", "region,sex,month"):
+        parts = values(answer(noisy, "counts", feed="fills", by=by), "members")
+        shown = [value for value in parts.values() if value is not None]
+        assert sum(shown) == pytest.approx(whole, abs=1e-9)
+    assert whole != sum(totals(FILLS, "members", periods=MONTHS[:2]).values()), "no noise was drawn"
+
+
+def test_the_same_question_gets_the_same_bytes_after_a_restart_too(noisy: SmallExchange) -> None:
+    def asked() -> list[bytes]:
+        return [noisy.ask(BRAND, name, **query).get_data() for name, query in QUESTIONS]
+
+    first = asked()
+    assert asked() == first
+
+    noisy.wiring.database.close()
+    restarted(noisy)
+
+    assert asked() == first
+    assert b'"value"' in first[0]
+
+
+def restarted(small: SmallExchange) -> None:
+    """Another process's app on the same database: it has other token keys and nothing in memory."""
+    small.app = create_app(small.settings, clock=small.clock)
+    small.wiring = small.app.extensions["parley"]
+    small._tokens.clear()
+
+
+def test_asking_costs_nothing(noisy: SmallExchange) -> None:
+    def ledgers() -> list[JsonObject]:
+        return [noisy.ledger(name) for name in (*PAYERS, BRAND)]
+
+    before = ledgers()
+    for name, query in QUESTIONS:
+        assert noisy.ask(BRAND, name, **query).status_code == 200
+
+    assert ledgers() == before
+
+
+def test_an_answer_says_what_it_is(noisy: SmallExchange) -> None:
+    answered = answer(noisy, "adherence_rate", by="region")
+
+    contract = noisy.get(BRAND, f"/v1/contracts/{CONTRACT}").get_json()
+    assert answered["contract_digest"] == contract["digest"]
+    assert "80%" in answered["estimand"]
+    assert "noise" in answered["interval_covers"]
+    assert "sampling" in answered["total_interval_covers"]
+    assert answered["labels"] == ["associational"]
+    assert len(answered["releases"]) == 3 * 2
+    assert answered["coverage"][0]["covered"] == ["2024", "2025"]
+    limits = answered["privacy"]["ceilings"]
+    assert {name: limit["rho"] for name, limit in limits.items()} == {f"{n}-members": "0.1" for n in (*PAYERS, BRAND)}
+    assert answered["privacy"]["one_person_in_everything"]["rho"] == "0.4"
+    assert limits["helix-members"]["epsilon"] > 0
