@@ -29,9 +29,7 @@ class ProblemAnswered(Exception):
 class ExchangeClient:
     """One registered client of an exchange. Threads may share it."""
 
-    def __init__(
-        self, url: str, client_id: str, private_key: JsonObject, *, timeout_seconds: float = 60
-    ) -> None:
+    def __init__(self, url: str, client_id: str, private_key: JsonObject, *, timeout_seconds: float = 60) -> None:
         base = url.rstrip("/")
         self._http = httpx.Client(base_url=base, timeout=timeout_seconds)
         self._tokens = TokenSource(self._http, f"{base}/oauth/token", client_id, private_key)
@@ -52,17 +50,13 @@ class ExchangeClient:
         return _json_object(response)
 
     def add_organisation(self, organisation_id: str, name: str, role: str) -> JsonObject:
-        return self.request(
-            "POST", "/v1/organisations", json={"id": organisation_id, "name": name, "role": role}
-        )
+        return self.request("POST", "/v1/organisations", json={"id": organisation_id, "name": name, "role": role})
 
     def add_population(self, organisation_id: str, population_id: str, rho: str) -> JsonObject:
         body = {"id": population_id, "rho": rho}
         return self.request("POST", f"/v1/organisations/{organisation_id}/populations", json=body)
 
-    def add_client(
-        self, organisation_id: str, client_id: str, scopes: list[str], public_key: JsonObject
-    ) -> JsonObject:
+    def add_client(self, organisation_id: str, client_id: str, scopes: list[str], public_key: JsonObject) -> JsonObject:
         body = {"id": client_id, "scopes": scopes, "public_keys": [public_key]}
         return self.request("POST", f"/v1/organisations/{organisation_id}/clients", json=body)
 
@@ -79,9 +73,7 @@ class ExchangeClient:
     def get_contract(self, contract_id: str) -> JsonObject:
         return self.request("GET", f"/v1/contracts/{contract_id}")
 
-    def sign(
-        self, contract_id: str, private_key: JsonObject, signer_name: str, signer_title: str
-    ) -> JsonObject:
+    def sign(self, contract_id: str, private_key: JsonObject, signer_name: str, signer_title: str) -> JsonObject:
         """Read the proposed document, sign it here, and send the signature only."""
         document = self.get_contract(contract_id)["document"]
         jws = sign(document, private_key, signer_name, signer_title)
@@ -120,8 +112,4 @@ def _json_object(response: httpx.Response) -> JsonObject:
         body = response.json()
     except ValueError:
         body = None
-    return (
-        body
-        if isinstance(body, dict)
-        else {"detail": f"The answer (HTTP {response.status_code}) is not JSON."}
-    )
+    return body if isinstance(body, dict) else {"detail": f"The answer (HTTP {response.status_code}) is not JSON."}

@@ -5,7 +5,7 @@ factory raises here, whatever a client says its body is.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from flask import Flask, Request, request
 from flask_smorest import Blueprint as SmorestBlueprint
@@ -34,7 +34,10 @@ class MemoryRequest(Request):
 class StrictParser(FlaskParser):
     """Reads JSON bodies strictly; unknown fields are refused wherever they stand."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": "raise"}
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "query": "raise",
+    }
 
     def _raw_load_json(self, req: Request) -> Any:
         try:
@@ -63,14 +66,21 @@ def register_http_rules(app: Flask, max_body_bytes: int) -> None:
     app.request_class = MemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 64 * 1024
+    app.before_request(_require_readable_address)
     app.before_request(_require_media_type)
     app.after_request(_security_headers)
+
+
+def _require_readable_address() -> None:
+    """No id holds a control character, and PostgreSQL cannot even be asked for one with NUL in it."""
+    if not request.path.isprintable():
+        raise ApiProblem("route-not-found", 404, "There is nothing at this address.")
 
 
 def _require_media_type() -> None:
     """Refuse other media types, and bodies too large by their own word, before a byte is read."""
     if request.url_rule is None or request.method not in _WITH_BODY:
-        return
+        return  # nothing to read
     expected = FORM_TYPE if request.url_rule.rule == TOKEN_PATH else JSON_TYPE
     has_body = request.content_length or "Transfer-Encoding" in request.headers
     if has_body and request.mimetype != expected:

@@ -52,7 +52,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         threads=_number(environ, "PARLEY_THREADS", 8),
         log_level=environ.get("PARLEY_LOG_LEVEL", "info"),
     )
-    faults = [*_environment_faults(environ), *_faults(settings), *(_production_faults(settings, environ) if production else [])]
+    faults = [*_environment_faults(environ), *_faults(settings)]
+    if production:
+        faults += _production_faults(settings, environ)
     if faults:
         raise SettingsInvalid("; ".join(faults))
     return settings

@@ -17,7 +17,9 @@ from contracts.terms import Terms, terms_of
 from privacy.mechanism import epsilon
 
 UNIT = "one person's whole contribution to one provider's population, added or removed"
-SEVERAL_PROVIDERS = "A person who is in the data of several providers incurs the loss of each; rho adds up and is converted once."
+SEVERAL_PROVIDERS = (
+    "A person who is in the data of several providers incurs the loss of each; rho adds up and is converted once."
+)
 
 
 @dataclass(frozen=True, slots=True)

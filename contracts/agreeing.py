@@ -136,6 +136,4 @@ def _charge(feed: FeedTerms) -> int:
 
 def _unknown_key() -> SignatureInvalid:
     message = "the kid names no signing key registered for your organisation"
-    return SignatureInvalid(
-        "The signature was not accepted.", faults=(Fault("/jws", "signing_key_unknown", message),)
-    )
+    return SignatureInvalid("The signature was not accepted.", faults=(Fault("/jws", "signing_key_unknown", message),))

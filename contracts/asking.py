@@ -54,7 +54,8 @@ class Asking:
         self._blocks = blocks
 
     def ask(self, caller: Caller, contract_id: str, question: Question) -> Answered:
-        """Raises ContractNotFound, ContractNotInForce, NotGranted, StatisticNotFound, QuestionInvalid, NothingReleased."""
+        """Raises, in this order, ContractNotFound, ContractNotInForce, NotGranted, StatisticNotFound, QuestionInvalid
+        or NothingReleased."""
         with self._database.reading() as stores:
             record, terms, party = self._decide(stores, caller, contract_id)
             grant = get_grant(terms, party, question.statistic)
@@ -66,9 +67,7 @@ class Asking:
             periods = [selected_periods(question, feed) for feed in feeds]
             if statistic.same_periods:
                 opened, periods = _in_common(opened, periods)
-            slices = tuple(
-                self._slice(stores, question, *parts) for parts in zip(feeds, periods, opened, strict=True)
-            )
+            slices = tuple(self._slice(stores, question, *parts) for parts in zip(feeds, periods, opened, strict=True))
         computed = statistic.compute(question, terms.rules, slices)
         return Answered(_answer(statistic, question, slices, computed), record, terms)
 
@@ -88,9 +87,7 @@ class Asking:
             releases = stores.releases.list_for_contract(terms.id, terms.version)
         return [_coverage(terms, feed, caller, releases) for feed in terms.feeds]
 
-    def _decide(
-        self, stores: Stores, caller: Caller, contract_id: str
-    ) -> tuple[ContractRecord, Terms, Party]:
+    def _decide(self, stores: Stores, caller: Caller, contract_id: str) -> tuple[ContractRecord, Terms, Party]:
         record = get_visible_contract(stores, caller, contract_id)
         terms = require_in_force(record, self._clock.now())
         return record, terms, get_party(terms, caller)
@@ -127,9 +124,7 @@ def _in_common(
     return shared, [asked] * len(periods)
 
 
-def _answer(
-    statistic: Statistic, question: Question, slices: tuple[Slice, ...], computed: Computed
-) -> Answer:
+def _answer(statistic: Statistic, question: Question, slices: tuple[Slice, ...], computed: Computed) -> Answer:
     coverage = tuple(part.coverage() for part in slices)
     provisional = (Label.PROVISIONAL,) if any(part.provisional for part in coverage) else ()
     return Answer(
@@ -146,9 +141,7 @@ def _answer(
     )
 
 
-def _coverage(
-    terms: Terms, feed: FeedTerms, caller: Caller, releases: Sequence[ReleaseRecord]
-) -> FeedCoverage:
+def _coverage(terms: Terms, feed: FeedTerms, caller: Caller, releases: Sequence[ReleaseRecord]) -> FeedCoverage:
     opened = open_releases(terms, feed, caller.organisation, releases)
     pooled = [release for found in opened.values() for release in found]
     own = tuple(r for r in releases if r.feed == feed.name and r.provider == caller.organisation)

@@ -114,9 +114,7 @@ def _stratum_indices(feed: FeedTerms, columns: Columns) -> Vector:
     codes = []
     for name, vocabulary in feed.vocabularies.items():
         positions = {value: i for i, value in enumerate(vocabulary)}
-        codes.append(
-            np.fromiter((positions[v] for v in columns.values[name]), np.int64, len(columns.values[name]))
-        )
+        codes.append(np.fromiter((positions[v] for v in columns.values[name]), np.int64, len(columns.values[name])))
     if not codes:
         return np.zeros(len(next(iter(columns.values.values()), ())), dtype=np.int64)
     return np.ravel_multi_index(tuple(codes), feed.shape).astype(np.int64)
@@ -127,9 +125,7 @@ def _duplicates(feed: FeedTerms, strata: Vector, columns: Columns) -> Iterator[F
     again = np.setdiff1d(np.arange(len(strata)), first)
     name = next(iter(columns.values), "")
     for index in again.tolist():
-        yield Fault(
-            columns.locate(name, index), "cell_repeated", "this stratum occurs before; post each at most once"
-        )
+        yield Fault(columns.locate(name, index), "cell_repeated", "this stratum occurs before; post each at most once")
 
 
 def _broken_invariants(feed: FeedTerms, counts: Mapping[str, Vector], columns: Columns) -> Iterator[Fault]:

@@ -53,9 +53,7 @@ def get_feed(terms: Terms, name: str) -> FeedTerms:
 def require_provider(feed: FeedTerms, party: Party) -> None:
     """Raises NotTheProvider for a feed that another role posts."""
     if feed.provider is not party.role:
-        raise NotTheProvider(
-            f"The feed {feed.name} is posted by the {feed.provider}, not by the {party.role}."
-        )
+        raise NotTheProvider(f"The feed {feed.name} is posted by the {feed.provider}, not by the {party.role}.")
 
 
 def get_grant(terms: Terms, party: Party, statistic: str) -> Grant:

@@ -52,15 +52,11 @@ def _parties(document: JsonObject, stores: Stores, drafted_by: str) -> Iterator[
     for name in repeated(party["organisation"] for party in parties):
         yield Fault("/parties", "party_repeated", f"{name} is named twice")
     if not any(party["organisation"] == drafted_by for party in parties):
-        yield Fault(
-            "/parties", "drafter_not_a_party", f"{drafted_by} drafts this contract and must be a party to it"
-        )
+        yield Fault("/parties", "drafter_not_a_party", f"{drafted_by} drafts this contract and must be a party to it")
     for index, party in enumerate(parties):
         organisation = stores.parties.find_organisation(party["organisation"])
         if organisation is None or organisation.role != party["role"]:
-            yield Fault(
-                f"/parties/{index}/organisation", "party_unknown", f"no {party['role']} of this name is here"
-            )
+            yield Fault(f"/parties/{index}/organisation", "party_unknown", f"no {party['role']} of this name is here")
         population = stores.parties.find_population(party["population"])
         if population is None or population.organisation != party["organisation"]:
             yield Fault(
@@ -121,9 +117,7 @@ def _dimensions(at: str, feed: JsonObject, vocabularies: JsonObject) -> Iterator
     for i, name in enumerate(feed["dimensions"]):
         if name not in vocabularies:
             known = ", ".join(vocabularies)
-            yield Fault(
-                f"{at}/dimensions/{i}", "dimension_unknown", f"no vocabulary of this name; there are {known}"
-            )
+            yield Fault(f"{at}/dimensions/{i}", "dimension_unknown", f"no vocabulary of this name; there are {known}")
         cells *= len(vocabularies.get(name, [""]))
     for name in repeated(feed["dimensions"]):
         yield Fault(f"{at}/dimensions", "dimension_repeated", f"{name} is listed twice")
@@ -141,9 +135,7 @@ def _dimensions(at: str, feed: JsonObject, vocabularies: JsonObject) -> Iterator
 def _measures(at: str, feed: JsonObject) -> Iterator[Fault]:
     measures = tuple(feed["measures"])
     for name in set(measures) & (set(feed["dimensions"]) | RESERVED_DIMENSIONS):
-        yield Fault(
-            f"{at}/measures/{name}", "name_taken", "this name is a dimension or a word of the exchange"
-        )
+        yield Fault(f"{at}/measures/{name}", "name_taken", "this name is a dimension or a word of the exchange")
     for name in feed["expected"]:
         if name not in measures:
             yield Fault(
@@ -152,9 +144,7 @@ def _measures(at: str, feed: JsonObject) -> Iterator[Fault]:
                 "an expected size is that of a measure of the feed",
             )
     for i, text in enumerate(feed["invariants"]):
-        yield from _faults_of(
-            f"{at}/invariants/{i}", "invariant_invalid", partial(parse_invariant, text, measures)
-        )
+        yield from _faults_of(f"{at}/invariants/{i}", "invariant_invalid", partial(parse_invariant, text, measures))
 
 
 def _periods(at: str, feed: JsonObject) -> Iterator[Fault]:
@@ -171,9 +161,7 @@ def _periods(at: str, feed: JsonObject) -> Iterator[Fault]:
     if count < 1:
         yield Fault(f"{at}/last_period", "periods_reversed", "the last period does not lie before the first")
     elif feed["k"] > count:
-        yield Fault(
-            f"{at}/k", "k_too_large", f"one person cannot be in more periods than the {count} of the term"
-        )
+        yield Fault(f"{at}/k", "k_too_large", f"one person cannot be in more periods than the {count} of the term")
 
 
 def _budget(pointer: str, rho: str) -> Iterator[Fault]:
@@ -206,13 +194,9 @@ def _privacy(document: JsonObject) -> Iterator[Fault]:
     privacy = document["privacy"]
     yield from _delta(privacy["delta"])
     providers = {feed["provider"] for feed in document["feeds"]}
-    posting = {
-        party["population"]: party["role"] for party in document["parties"] if party["role"] in providers
-    }
+    posting = {party["population"]: party["role"] for party in document["parties"] if party["role"] in providers}
     for name in sorted(set(posting) ^ set(privacy["ceilings"])):
-        yield Fault(
-            "/privacy/ceilings", "ceilings_incomplete", f"one ceiling for each posting population: see {name}"
-        )
+        yield Fault("/privacy/ceilings", "ceilings_incomplete", f"one ceiling for each posting population: see {name}")
     for name, rho in privacy["ceilings"].items():
         pointer = f"/privacy/ceilings/{name}"
         faults = list(_budget(pointer, rho))
@@ -230,9 +214,7 @@ def _ceiling(pointer: str, name: str, rho: str, role: str | None, document: Json
         return
     needed = sum(budget_nano(feed["rho"]) for feed in feeds)
     if needed > budget_nano(rho):
-        yield Fault(
-            pointer, "ceiling_too_low", f"the population's feeds may cost {rho_text(needed)} together"
-        )
+        yield Fault(pointer, "ceiling_too_low", f"the population's feeds may cost {rho_text(needed)} together")
     approved = name in document["privacy"].get("approvals", {})
     if budget_nano(rho) > budget_nano(DEFAULT_CEILING_RHO) and not approved:
         yield Fault(
@@ -255,10 +237,6 @@ def _grants(document: JsonObject, statistics: frozenset[str]) -> Iterator[Fault]
 def _rules(document: JsonObject) -> Iterator[Fault]:
     payers = sum(party["role"] == Role.PAYER for party in document["parties"])
     if document["rules"]["min_payers"] > max(payers, 1):
-        yield Fault(
-            "/rules/min_payers", "pool_never_opens", f"the contract has {payers} payers; no pool would open"
-        )
+        yield Fault("/rules/min_payers", "pool_never_opens", f"the contract has {payers} payers; no pool would open")
     if document["rules"]["payer_dimension"]:
-        yield Fault(
-            "/rules/payer_dimension", "not_offered", "this exchange does not answer by payer; write false"
-        )
+        yield Fault("/rules/payer_dimension", "not_offered", "this exchange does not answer by payer; write false")

@@ -48,7 +48,5 @@ def require_in_force(record: ContractRecord, now: datetime) -> Terms:
     """The terms, if they bind now. Raises ContractNotInForce."""
     status = status_of(record, now)
     if status is not Status.IN_FORCE:
-        raise ContractNotInForce(
-            f"The contract is not in force: {_WHY_NOT[status]}.", contract_status=status.value
-        )
+        raise ContractNotInForce(f"The contract is not in force: {_WHY_NOT[status]}.", contract_status=status.value)
     return terms_of(record)

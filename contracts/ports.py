@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from contracts.ledger import Entry
 from contracts.parties import Client, Organisation, Population, SigningKey
 from contracts.records import ContractRecord, ReleaseRecord, Signature, SubmissionRecord
-from contracts.ledger import Entry
 from privacy.arrays import Vector
 
 

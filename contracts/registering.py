@@ -1,5 +1,6 @@
 """Use cases of the operator: who is in the exchange. Organisations, populations, clients, signing keys."""
 
+import re
 from dataclasses import dataclass
 
 from joserfc.errors import JoseError
@@ -13,6 +14,8 @@ from contracts.signing import algorithm_for
 from privacy.units import NotABudget, budget_nano
 
 MIN_RSA_BITS = 2048
+_KID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_KINDS = {("EC", "P-256"), ("EC", "P-384"), ("OKP", "Ed25519"), ("RSA", None)}
 _PUBLIC_MEMBERS = {"kty", "crv", "x", "y", "n", "e", "kid", "use", "alg", "key_ops"}
 
 
@@ -99,10 +102,9 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
 
     A private or symmetric key is refused, so that none is ever stored by accident.
     """
-    if set(key) - _PUBLIC_MEMBERS or key.get("kty") not in ("EC", "RSA", "OKP"):
-        raise _invalid(
-            pointer, "key_not_public", "a public JWK of type EC, RSA or OKP, without private members"
-        )
+    if set(key) - _PUBLIC_MEMBERS or (key.get("kty"), key.get("crv")) not in _KINDS:
+        message = "a public JWK, EC (P-256 or P-384), OKP (Ed25519) or RSA, without private members"
+        raise _invalid(pointer, "key_not_public", message)
     try:
         imported = import_key(key)
         imported.ensure_kid()
@@ -110,6 +112,8 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
         raise _invalid(pointer, "key_not_usable", "this JWK cannot be read") from None
     if isinstance(imported, RSAKey) and imported.raw_value.key_size < MIN_RSA_BITS:
         raise _invalid(pointer, "key_not_usable", f"an RSA key has at least {MIN_RSA_BITS} bits")
+    if not _KID.fullmatch(str(imported.kid)):
+        raise _invalid(pointer, "key_not_usable", "a kid is up to 128 letters, digits and . _ ~ -")
     return {**key, "kid": imported.kid}
 
 

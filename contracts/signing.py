@@ -61,9 +61,7 @@ def sign(document: JsonObject, private_key: JsonObject, signer_name: str, signer
         "signer_name": signer_name,
         "signer_title": signer_title,
     }
-    compact = jws.serialize_compact(
-        header, canonical_bytes(document), import_key(private_key), registry=_registry()
-    )
+    compact = jws.serialize_compact(header, canonical_bytes(document), import_key(private_key), registry=_registry())
     head, _, signature = compact.split(".")
     return f"{head}..{signature}"
 
@@ -72,8 +70,8 @@ def read_header(detached: str) -> SignedBy:
     """What the signature says of itself, not yet believed. Raises SignatureInvalid."""
     header = _header(detached)
     names = {name: header.get(name) for name in ("kid", "signer_name", "signer_title")}
-    if not all(isinstance(value, str) and 0 < len(value) <= 200 for value in names.values()):
-        raise _invalid("the protected header needs kid, signer_name and signer_title, each a short text")
+    if not all(isinstance(value, str) and 0 < len(value) <= 200 and value.isprintable() for value in names.values()):
+        raise _invalid("the protected header needs kid, signer_name and signer_title, each a short printable text")
     if set(header) - _ALLOWED_HEADERS:
         raise _invalid(f"the protected header holds only {', '.join(sorted(_ALLOWED_HEADERS))}")
     return SignedBy(**{name: str(value) for name, value in names.items()})
@@ -112,6 +110,4 @@ def _registry() -> jws.JWSRegistry:
 
 
 def _invalid(message: str) -> SignatureInvalid:
-    return SignatureInvalid(
-        "The signature was not accepted.", faults=(Fault("/jws", "signature_invalid", message),)
-    )
+    return SignatureInvalid("The signature was not accepted.", faults=(Fault("/jws", "signature_invalid", message),))

@@ -175,9 +175,7 @@ class Submitting:
             )
         return vectors
 
-    def _store(
-        self, decided: _Decided, submission: Submission, debit: Entry, vectors: dict[str, Vector]
-    ) -> Receipt:
+    def _store(self, decided: _Decided, submission: Submission, debit: Entry, vectors: dict[str, Vector]) -> Receipt:
         block = self._blocks.encode(vectors)
         release = _release_record(decided, submission, debit, block, self._clock.now())
         try:
@@ -228,9 +226,7 @@ def _wanted_key(decided: _Decided) -> tuple[str, int, str, str, str]:
     )
 
 
-def _new_record(
-    decided: _Decided, submission: Submission, now: datetime, lease_until: datetime
-) -> SubmissionRecord:
+def _new_record(decided: _Decided, submission: Submission, now: datetime, lease_until: datetime) -> SubmissionRecord:
     contract_id, version, feed, provider, period = _wanted_key(decided)
     return SubmissionRecord(
         submission.id,
@@ -284,9 +280,7 @@ def _release_record(
     )
 
 
-def _receipt(
-    record: ContractRecord, release: ReleaseRecord, entries: list[Entry], *, replayed: bool
-) -> Receipt:
+def _receipt(record: ContractRecord, release: ReleaseRecord, entries: list[Entry], *, replayed: bool) -> Receipt:
     """Made from what is stored, so that a replay says the same as the first answer."""
     paid = [entry for entry in entries if entry.submission_id == release.submission_id]
     return Receipt(

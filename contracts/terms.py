@@ -17,7 +17,6 @@ from contracts.records import ContractRecord
 from privacy.plan import Draw, MeasurementPlan
 from privacy.units import budget_nano
 
-
 _READ: Final[dict[str, "Terms"]] = {}
 _READ_AT_MOST: Final = 256
 
@@ -149,8 +148,7 @@ def read_terms(document: JsonObject) -> Terms:
         effective=date.fromisoformat(document["effective"]),
         expires=date.fromisoformat(document["expires"]),
         parties=tuple(
-            Party(party["organisation"], Role(party["role"]), party["population"])
-            for party in document["parties"]
+            Party(party["organisation"], Role(party["role"]), party["population"]) for party in document["parties"]
         ),
         feeds=tuple(read_feed(feed, vocabularies) for feed in document["feeds"]),
         rollups=frozenset(Grain(name) for name in document.get("rollups", {}).get("period", {})),
@@ -159,8 +157,7 @@ def read_terms(document: JsonObject) -> Terms:
             ceilings_nano={name: budget_nano(rho) for name, rho in document["privacy"]["ceilings"].items()},
         ),
         grants=tuple(
-            Grant(Role(grant["role"]), tuple(grant["statistics"]), grant["by_at_most"])
-            for grant in document["grants"]
+            Grant(Role(grant["role"]), tuple(grant["statistics"]), grant["by_at_most"]) for grant in document["grants"]
         ),
         rules=Rules(rules["min_payers"], small_cells["mask_below"] if small_cells else None),
     )
@@ -185,9 +182,7 @@ def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> Fee
         name=feed["name"],
         provider=Role(feed["provider"]),
         grain=grain,
-        periods=PeriodRange(
-            Period.parse(feed["first_period"], grain), Period.parse(feed["last_period"], grain)
-        ),
+        periods=PeriodRange(Period.parse(feed["first_period"], grain), Period.parse(feed["last_period"], grain)),
         k=feed["k"],
         run_out_days=feed["run_out_days"],
         restatements=feed["restatements"],
@@ -202,9 +197,7 @@ def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> Fee
 def _read_plan(plan: JsonObject) -> MeasurementPlan:
     return MeasurementPlan(
         tuple(
-            Draw(
-                draw["measure"], tuple(draw["margin"]), draw["sigma"], draw["l2_squared"], draw["charge_nano"]
-            )
+            Draw(draw["measure"], tuple(draw["margin"]), draw["sigma"], draw["l2_squared"], draw["charge_nano"])
             for draw in plan["draws"]
         )
     )

@@ -52,10 +52,7 @@ class FittedTable:
             return variance * _outer([(g * h).sum(axis=1) for g, h in pairs])
         total = np.zeros([weights.shape[0] for weights in left])
         for effect, variance in self.effect_variances.items():
-            factors = [
-                _inside(g, h) if axis in effect else _mean_part(g, h)
-                for axis, (g, h) in enumerate(pairs)
-            ]
+            factors = [_inside(g, h) if axis in effect else _mean_part(g, h) for axis, (g, h) in enumerate(pairs)]
             total += variance * _outer(factors)
         return total
 
@@ -72,9 +69,7 @@ def fit(
     draws: (draw, noisy vector, variance of one entry). Vectors may be sums over several releases of one plan;
     the variances then are sums too. Raises NotIdentified when no draw holds the full table's highest effect.
     """
-    margins = [
-        (frozenset(map(dimensions.index, draw.margin)), vector, variance) for draw, vector, variance in draws
-    ]
+    margins = [(frozenset(map(dimensions.index, draw.margin)), vector, variance) for draw, vector, variance in draws]
     everything = frozenset(range(len(shape)))
     if not any(axes == everything for axes, _, _ in margins):
         raise NotIdentified("no draw measured the full table")

@@ -17,10 +17,10 @@ import numpy as np
 # With its default of 1, every error the library raises costs 50 to 90 ms; it reads the setting when it loads.
 os.environ["RUST_BACKTRACE"] = "0"
 
-import opendp.prelude as dp  # noqa: E402 - after the setting above
+import opendp.prelude as dp
 
-from privacy.arrays import Vector  # noqa: E402
-from privacy.units import NANO, loss_nano  # noqa: E402
+from privacy.arrays import Vector
+from privacy.units import NANO, loss_nano
 
 dp.enable_features("contrib")
 

@@ -32,9 +32,7 @@ def make_plan(dimensions: tuple[str, ...], bounds: dict[str, int], period_nano: 
     share = period_nano // len(bounds)
     if share < 1:
         raise BudgetTooSmall(needed_nano=len(bounds))
-    return MeasurementPlan(
-        tuple(_draw(measure, dimensions, bound, share) for measure, bound in bounds.items())
-    )
+    return MeasurementPlan(tuple(_draw(measure, dimensions, bound, share) for measure, bound in bounds.items()))
 
 
 def period_charge_nano(ceiling_nano: int, k: int, restatements: int) -> int:

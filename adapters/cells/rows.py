@@ -20,9 +20,7 @@ def from_rows(rows: Sequence[Any]) -> Columns:
         if not isinstance(row, dict)
     ]
     if faults:
-        raise CellsInvalid(
-            "The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50])
-        )
+        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50]))
     names = list(islice(dict.fromkeys(name for row in rows for name in row), MAX_FIELDS))
     return Columns({name: [row.get(name, MISSING) for row in rows] for name in names}, _row_pointer)
 
@@ -35,9 +33,7 @@ def from_columns(columns: dict[str, Any]) -> Columns:
         if not isinstance(column, list)
     ]
     if faults:
-        raise CellsInvalid(
-            "The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50])
-        )
+        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50]))
     return Columns(columns, _column_pointer)
 
 

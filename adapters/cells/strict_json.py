@@ -2,11 +2,15 @@
 integers. Texts of the errors never quote the document."""
 
 import json
+import re
 from typing import Any
 
 
 class JsonRefused(ValueError):
     """The text is not JSON, or JSON that two readers could understand differently."""
+
+
+_SURROGATE = re.compile(rb"\\\\u[dD][89a-fA-F]")
 
 
 class Fractional:
@@ -22,6 +26,8 @@ def load_strict(text: bytes) -> Any:
     Numbers with a fraction or exponent become FRACTIONAL: nothing the exchange takes is written so.
     """
     try:
+        if _SURROGATE.search(text):
+            _refuse_lone_surrogates(text)
         return json.loads(
             text.decode("utf-8"),
             object_pairs_hook=_object,
@@ -32,6 +38,11 @@ def load_strict(text: bytes) -> Any:
         raise
     except (ValueError, RecursionError):
         raise JsonRefused("The body is not well-formed JSON in UTF-8.") from None
+
+
+def _refuse_lone_surrogates(text: bytes) -> None:
+    """Half of a surrogate pair is no character: it has no UTF-8 form, and so no canonical one (RFC 8785)."""
+    json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,14 @@ def data_model() -> str:
 
 
 def _section(table: sa.Table) -> str:
-    lines = [f"## {table.name}", "", str(table.comment), "", "| column | type | | what it is |", "| --- | --- | --- | --- |"]
+    lines = [
+        f"## {table.name}",
+        "",
+        str(table.comment),
+        "",
+        "| column | type | | what it is |",
+        "| --- | --- | --- | --- |",
+    ]
     return "\n".join([*lines, *(_line(column) for column in table.columns), ""])
 
 

@@ -30,9 +30,7 @@ def make_engine(address: sa.URL, *, foreign_keys: bool) -> sa.Engine:
     """Raises DatabaseUrlUnusable for a database in memory, which would forget its ledger."""
     path = address.database or ""
     if not path or ":memory:" in path or path.startswith("file:"):
-        raise DatabaseUrlUnusable(
-            "A ledger must outlive the process: name a file, as in sqlite:///parley.db."
-        )
+        raise DatabaseUrlUnusable("A ledger must outlive the process: name a file, as in sqlite:///parley.db.")
     engine = sa.create_engine(
         address.set(drivername="sqlite+pysqlite"),
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},

@@ -31,9 +31,7 @@ _required = partial(sa.Column, nullable=False)
 def _words(kind: type[StrEnum], name: str) -> sa.Enum:
     """A closed vocabulary, checked by the database."""
     words = [word.value for word in kind]
-    return sa.Enum(
-        kind, name=name, native_enum=False, create_constraint=True, values_callable=lambda _: words
-    )
+    return sa.Enum(kind, name=name, native_enum=False, create_constraint=True, values_callable=lambda _: words)
 
 
 def _contract(*, nullable: bool = False) -> tuple[sa.Column[str], sa.Column[int], sa.ForeignKeyConstraint]:
@@ -84,9 +82,7 @@ clients = sa.Table(
 signing_keys = sa.Table(
     "signing_keys",
     metadata,
-    sa.Column(
-        "organisation", sa.ForeignKey("organisations.id"), primary_key=True, comment="Who signs with it."
-    ),
+    sa.Column("organisation", sa.ForeignKey("organisations.id"), primary_key=True, comment="Who signs with it."),
     sa.Column("kid", sa.Text, primary_key=True, comment="Key id, unique within the organisation."),
     _required("public_key", CanonicalJson, comment="The public key, a JWK."),
     _required("created_at", UtcDateTime, comment="When it was registered."),

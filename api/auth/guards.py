@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, TypeVar
 
-from flask import request
+from flask import g, request
 from flask_smorest import Blueprint
 
 from api.auth.access_tokens import AccessTokens, TokenClaims, TokenInvalid, TokenMissing, TokenRefused
@@ -37,7 +37,8 @@ def requires(scope: Scope) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, caller=authorise(scope), **kwargs)
+            g.caller = authorise(scope)
+            return view(*args, caller=g.caller, **kwargs)
 
         marked: View = _marked(guarded, Guard(scope), security=[{SECURITY_SCHEME: [scope.value]}])
         return marked

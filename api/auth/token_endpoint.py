@@ -25,12 +25,11 @@ LIFETIME_SECONDS: Final = 300
 
 # What a client is told, by OAuth error code (RFC 6749 5.2); Authlib's own texts stay inside.
 DESCRIPTIONS: Final = {
-    "invalid_request": "The token request is malformed.",
     "invalid_client": NOT_OURS,
-    "unauthorized_client": "This client may not use this grant type.",
     "unsupported_grant_type": f"The only grant type here is {GRANT_TYPE}.",
     "invalid_scope": "A requested scope is unknown, or is not registered for this client.",
 }
+REFUSED: Final = "The token request is refused."
 
 
 class RegisteredClient(ClientMixin):
@@ -127,7 +126,7 @@ class TokenEndpoint(AuthorizationServer):
     def handle_error_response(self, request: OAuth2Request, error: OAuth2Error) -> Response:
         code = str(error.error)
         ours = isinstance(error, ClientRefused | FormRefused)
-        description = error.description if ours else DESCRIPTIONS[code]
+        description = error.description if ours else DESCRIPTIONS.get(code, REFUSED)
         headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
         status = error.status_code
         if code == "invalid_client":

@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from adapters.exchange import ExchangeClient, ProblemAnswered
 from adapters.tokens import TokenNotGranted
 from api.cli.jwks import read_private_key
-from api.cli.output import Failure, problem_text
+from api.cli.output import Failure, problem_failure
 
 
 def as_client(command: Callable[..., None]) -> Callable[..., None]:
@@ -61,7 +61,7 @@ def _calling(url: str, client_id: str, key_file: Path) -> Iterator[ExchangeClien
         with ExchangeClient(url, client_id, read_private_key(key_file)) as client:
             yield client
     except ProblemAnswered as answered:
-        raise Failure(problem_text(answered.problem)) from None
+        raise problem_failure(answered.problem) from None
     except TokenNotGranted as refused:
         raise Failure(f"No access token was granted: {refused}") from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL):

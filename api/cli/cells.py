@@ -27,8 +27,8 @@ def read_cells(path: Path, feed: FeedTerms) -> dict[str, list[Any]]:
         columns = _read_csv(path, feed) if path.suffix == ".csv" else _read_json(path)
         exact_tables(feed, columns)
     except CellsInvalid as invalid:
-        faults = [f"  {fault.pointer or '/'}: {fault.message}" for fault in invalid.faults]
-        raise Failure("\n".join([f"The cells of {path} do not fit; nothing was sent.", *faults])) from None
+        faults = [f"{fault.pointer or '/'}: {fault.message}" for fault in invalid.faults]
+        raise Failure(f"The cells of {path} do not fit; nothing was sent.", faults) from None
     return {name: list(column) for name, column in columns.values.items()}
 
 

@@ -18,10 +18,7 @@ def say_contract(contract: JsonObject) -> None:
     say(f"{contract['id']}, version {contract['version']}: {contract['status']}")
     say(f"Digest:  {contract['digest'] or 'none before it is proposed'}")
     say(f"Term:    {terms.effective} to {terms.expires}, for {terms.purpose}")
-    say(
-        f"Drafted: by {contract['drafted_by']}"
-        + (f"; waiting for the signature of {waiting}" if waiting else "")
-    )
+    say(f"Drafted: by {contract['drafted_by']}" + (f"; waiting for the signature of {waiting}" if waiting else ""))
     say()
     _say_parties(terms, {signature["organisation"]: signature for signature in contract["signatures"]})
     say()

@@ -63,9 +63,7 @@ def read_document(path: Path) -> JsonObject:
     try:
         as_json: JsonObject = json.loads(json.dumps(document, allow_nan=False, default=_refuse))
     except (ValueError, TypeError, RecursionError):
-        message = (
-            "holds a value that a document cannot have; decimals and dates are written as text, in quotes"
-        )
+        message = "holds a value that a document cannot have; decimals and dates are written as text, in quotes"
         raise Failure(f"{path} {message}.") from None
     return as_json
 
@@ -78,9 +76,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         found = super().construct_mapping(node, deep=True)
         if len(found) < len(node.value):
-            raise yaml.constructor.ConstructorError(
-                None, None, "a key stands twice in one object", node.start_mark
-            )
+            raise yaml.constructor.ConstructorError(None, None, "a key stands twice in one object", node.start_mark)
         return found
 
 

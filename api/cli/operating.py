@@ -19,7 +19,7 @@ from adapters.database import (
     check_schema,
     open_database,
 )
-from api.cli.output import Failure, problem_text
+from api.cli.output import Failure, problem_failure
 from api.problems import fault_members, input_faults
 from api.settings import Settings, SettingsInvalid, read_settings
 from contracts.refusals import Fault, Refusal
@@ -50,7 +50,7 @@ def said_plainly() -> Iterator[None]:
     except (DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale) as error:
         raise Failure(str(error)) from None
     except Refusal as refusal:
-        raise Failure(_refusal_text(refusal.code, refusal.detail, refusal.faults)) from None
+        raise _refused(refusal.code, refusal.detail, refusal.faults) from None
 
 
 @contextmanager
@@ -69,14 +69,12 @@ def registering() -> Iterator[Registering]:
 def checked(schema: Schema, **values: Any) -> dict[str, Any]:
     """The values as the API's own schema takes them; those that are None are left out. Raises Failure."""
     try:
-        loaded: dict[str, Any] = schema.load(
-            {name: value for name, value in values.items() if value is not None}
-        )
+        loaded: dict[str, Any] = schema.load({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
         faults = tuple(input_faults({"body": error.messages}))
-        raise Failure(_refusal_text("input-invalid", "The input has faults.", faults)) from None
+        raise _refused("input-invalid", "The input has faults.", faults) from None
     return loaded
 
 
-def _refusal_text(code: str, detail: str, faults: tuple[Fault, ...]) -> str:
-    return problem_text({"type": code, "detail": detail, **fault_members(faults)})
+def _refused(code: str, detail: str, faults: tuple[Fault, ...]) -> Failure:
+    return problem_failure({"type": code, "detail": detail, **fault_members(faults)})

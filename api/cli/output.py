@@ -17,24 +17,24 @@ _STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "errors", "e
 
 
 class Failure(click.ClickException):
-    """An expected error: one clear sentence on standard error, further lines only for faults; exit code 1."""
+    """An expected error: one clear sentence on standard error, and a further line for each fault; exit code 1."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+    def __init__(self, message: str, faults: Iterable[str] = ()) -> None:
+        super().__init__("\n  ".join(printable(line) for line in (message, *faults)))
 
 
 def printable(text: str) -> str:
-    """The text with control and direction-changing characters replaced; line ends stay."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """The text with line ends, control and direction-changing characters replaced."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def say(text: str = "") -> None:
-    """Print to standard output."""
+    """Print one line to standard output."""
     click.echo(printable(text))
 
 
 def tell(text: str) -> None:
-    """Print to standard error what a program that reads the output does not want."""
+    """Print one line to standard error: what a program that reads the output does not want."""
     click.echo(printable(text), err=True)
 
 
@@ -60,10 +60,10 @@ def loss_text(loss: Mapping[str, Any]) -> str:
     return f"rho {loss['rho']} (epsilon {epsilon:.2f} at delta {loss['delta']})"
 
 
-def problem_text(problem: JsonObject) -> str:
-    """A problem document: what is wrong, its code, then one line a fault with the pointer of its field."""
+def problem_failure(problem: JsonObject) -> Failure:
+    """A problem document: what is wrong and its code, then one line a fault with the pointer of its field."""
     code = str(problem.get("type", "")).rpartition(":")[2]
-    first = str(problem.get("detail") or problem.get("title") or "The exchange refused.")
-    faults = [f"  {fault['pointer'] or '/'}: {fault['detail']}" for fault in problem.get("errors", [])]
-    others = [f"  {name}: {value}" for name, value in problem.items() if name not in _STANDARD_MEMBERS]
-    return "\n".join([f"{first} ({code})" if code else first, *faults, *others])
+    detail = str(problem.get("detail") or problem.get("title") or "The exchange refused.")
+    faults = [f"{fault['pointer'] or '/'}: {fault['detail']}" for fault in problem.get("errors", [])]
+    others = [f"{name}: {value}" for name, value in problem.items() if name not in _STANDARD_MEMBERS]
+    return Failure(f"{detail} ({code})" if code else detail, [*faults, *others])

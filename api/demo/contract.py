@@ -14,7 +14,7 @@ RUN_OUT_DAYS: Final = 90  # the longest of the feeds in contract.yaml
 
 
 def demo_contract(today: date) -> JsonObject:
-    """The contract as drafted today: in force at once, for two years, about the last two years that are final."""
+    """The contract as drafted today: in force for two years, about the last two years that are final."""
     last_year = last_final_year(today)
     dates = {
         "effective": today.isoformat(),
@@ -27,14 +27,14 @@ def demo_contract(today: date) -> JsonObject:
     return document
 
 
-def follow_up_contract(first: JsonObject, payer: str, feed_name: str = "starts") -> JsonObject:
+def follow_up_contract(first: JsonObject, payer: str) -> JsonObject:
     """A brand and one payer want one more feed about the population of `first`, with its own small budget."""
-    parties = [party for party in first["parties"] if party["role"] == "brand" or party["organisation"] == payer]
+    parties = [p for p in first["parties"] if p["role"] == "brand" or p["organisation"] == payer]
     population = next(party["population"] for party in parties if party["organisation"] == payer)
     adherence = next(feed for feed in first["feeds"] if feed["name"] == "adherence")
     feed = {
         **adherence,
-        "name": feed_name,
+        "name": "starts",
         "dimensions": ["region"],
         "measures": {"new_starts": {"unit": "persons", "bound": 1}},
         "invariants": [],

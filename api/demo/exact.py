@@ -20,34 +20,40 @@ Posted = Sequence[tuple[str, Cells]]
 Exact = dict[tuple[str, Stratum], float]
 
 
-class ExactAnswers:
-    """What the demo's questions would be answered if nothing were noised. Works on the cells that were posted."""
+def exact_answers(world: World, payers: Sequence[str]) -> dict[str, Exact]:
+    """By statistic, the answers to the demo's questions without any noise, from the cells as posted."""
+    fills = [(month, world.fills(payer, month)) for payer in payers for month in world.months]
+    years = [(year, world.adherence(payer, year)) for payer in payers for year in world.years]
+    support = [(month, world.support(month)) for month in world.months]
+    return {
+        "adherence_rate": _adherence_rate(years),
+        "psp_penetration": _psp_penetration(fills, support),
+        "joint_table": _joint_table(fills, support),
+    }
 
-    def __init__(self, world: World, payers: Sequence[str]) -> None:
-        self._fills = [(month, world.fills(payer, month)) for payer in payers for month in world.months]
-        self._years = [(year, world.adherence(payer, year)) for payer in payers for year in world.years]
-        self._support = [(month, world.support(month)) for month in world.months]
 
-    def adherence_rate(self) -> Exact:
-        """By region, over both years."""
-        adherent = _totals(self._years, "members", ("region",), adherence_band=ADHERENT)
-        return _ratios("adherence_rate", adherent, _totals(self._years, "members", ("region",)))
+def _adherence_rate(years: Posted) -> Exact:
+    """By region, over both years."""
+    adherent = _totals(years, "members", ("region",), adherence_band=ADHERENT)
+    return _ratios("adherence_rate", adherent, _totals(years, "members", ("region",)))
 
-    def joint_table(self) -> Exact:
-        """By region and quarter."""
-        by = ("region", "quarter")
-        covered, treated = (_totals(self._fills, name, by) for name in ("days_covered", "treatment_days"))
-        sums: Exact = {}
-        for measure in ("enrolled", "contacts"):
-            totals = _totals(self._support, measure, by)
-            sums |= {(measure, stratum): totals[stratum] for stratum in treated}
-        return _ratios("pdc_pooled", covered, treated) | sums
 
-    def psp_penetration(self) -> Exact:
-        """By region, over all months, of those on the brand's product."""
-        enrolled = _totals(self._support, "enrolled", ("region",), product="helixor", coverage="in_network")
-        members = _totals(self._fills, "members", ("region",), product="helixor")
-        return _ratios("psp_penetration", enrolled, members)
+def _psp_penetration(fills: Posted, support: Posted) -> Exact:
+    """By region, over all months, of those on the brand's product."""
+    enrolled = _totals(support, "enrolled", ("region",), product="helixor", coverage="in_network")
+    members = _totals(fills, "members", ("region",), product="helixor")
+    return _ratios("psp_penetration", enrolled, members)
+
+
+def _joint_table(fills: Posted, support: Posted) -> Exact:
+    """By region and quarter."""
+    by = ("region", "quarter")
+    covered, treated = (_totals(fills, measure, by) for measure in ("days_covered", "treatment_days"))
+    answers = _ratios("pdc_pooled", covered, treated)
+    for measure in ("enrolled", "contacts"):
+        totals = _totals(support, measure, by)
+        answers |= {(measure, stratum): totals[stratum] for stratum in treated}
+    return answers
 
 
 def put_exact_beside(answer: JsonObject, exact: Exact) -> JsonObject:
@@ -79,7 +85,7 @@ def _deviations(row: dict[str, Any], confidence: float) -> float:
 
 
 def _totals(posted: Posted, measure: str, by: Stratum, **only: str) -> Counter[Stratum]:
-    """Sums of a measure by dimensions, `quarter` among them, over the strata that have the values of `only`."""
+    """Sums of a measure by dimensions, or `quarter`, over the strata that have the values of `only`."""
     totals: Counter[Stratum] = Counter()
     for period, cells in posted:
         columns = dict(cells.dimensions)

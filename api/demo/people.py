@@ -124,14 +124,11 @@ def draw_years(rng: Generator, members: Members) -> MemberYears:
     return MemberYears(treatment_days > 0, adherence_band, hospital_stays)
 
 
-def draw_patients(
-    rng: Generator, insured_in_network: Sequence[Members], insured_elsewhere: Members
-) -> Patients:
+def draw_patients(rng: Generator, insured_in_network: Sequence[Members], insured_elsewhere: Members) -> Patients:
     """Join everyone the programme may enrol, and draw what the enrolled bring to the brand each month."""
     groups = [*insured_in_network, insured_elsewhere]
     codes = {
-        name: np.concatenate([group.codes[name] for group in groups])
-        for name in ("region", "age_band", "product")
+        name: np.concatenate([group.codes[name] for group in groups]) for name in ("region", "age_band", "product")
     }
     coverages = ["in_network"] * len(insured_in_network) + ["other"]
     codes["coverage"] = np.repeat(
@@ -168,9 +165,7 @@ def _draw_codes(
     }
 
 
-def _draw_treatment(
-    rng: Generator, propensity: FloatArray, month_days: IntArray
-) -> tuple[IntArray, IntArray]:
+def _draw_treatment(rng: Generator, propensity: FloatArray, month_days: IntArray) -> tuple[IntArray, IntArray]:
     """Draw start months, and treatment days by month until a person discontinues (the less adherent sooner).
 
     The first month counts from the day of the first fill, later ones in full.
@@ -199,9 +194,7 @@ def _draw_enrolment(
     on_helixor = codes["product"] == VOCABULARIES["product"].index("helixor")
     possible_month = np.maximum(start_month, np.take(OPENING_MONTH_BY_REGION, codes["region"]))
     enrolment_month = possible_month + rng.geometric(MONTHLY_SIGN_UP, count) - 1
-    enrolled: BoolArray = (
-        active & (willing & on_helixor)[:, None] & (np.arange(months) >= enrolment_month[:, None])
-    )
+    enrolled: BoolArray = active & (willing & on_helixor)[:, None] & (np.arange(months) >= enrolment_month[:, None])
     return enrolled
 
 

@@ -18,26 +18,23 @@ ONLY_A_DEMO: Final = (
 
 
 class Narrator:
-    """Tells the story while it runs: one line a step, in front the seconds that the step took."""
+    """Tells the story while it runs: one line a step, in front the seconds since the story began."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._began = self._last = time.monotonic()
+        self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Since the story began."""
         return time.monotonic() - self._began
 
     def title(self, text: str) -> None:
         self.say("", text, "")
 
     def told(self, text: str) -> None:
-        """Something is done."""
-        now = time.monotonic()
-        first, *rest = wrap(text, WIDTH - 11)
-        self.say(f"{now - self._last:7.1f} s  {first}", *(f"{'':11}{line}" for line in rest))
-        self._last = now
+        """A step is done."""
+        first, *rest = wrap(text, WIDTH - 10)
+        self.say(f"{self.seconds:6.1f} s  {first}", *(f"{'':10}{line}" for line in rest))
 
     def say(self, *lines: str) -> None:
         print(*lines, sep="\n", file=self._stream, flush=True)
@@ -51,7 +48,7 @@ def results_text(results: JsonObject) -> list[str]:
         *_rates(answers["adherence_rate"]),
         *_heading("Programme penetration by region: enrolled, of the payers' members on Helixor"),
         *_rates(answers["psp_penetration"]),
-        *_heading("Joint table by region and quarter: days from the payers, programme from the brand"),
+        *_heading("Joint table by region and quarter: share of days covered, enrolled, contacts"),
         *_joint_table(answers["joint_table"]),
         "",
         *_paragraph(ONLY_A_DEMO),
@@ -81,7 +78,8 @@ def share_cells(row: JsonObject) -> list[str]:
     if row["state"] != "shown":
         return [row["state"], "", percent(row["exact"])]
     ends = row["interval"]
-    return [percent(row["value"]), f"{100 * ends['lower']:.1f}-{percent(ends['upper'])}", percent(row["exact"])]
+    interval = f"{100 * ends['lower']:.1f}-{percent(ends['upper'])}"
+    return [percent(row["value"]), interval, percent(row["exact"])]
 
 
 def percent(share: float) -> str:
@@ -97,7 +95,7 @@ def _rates(answer: JsonObject) -> list[str]:
     rows = [[*row["key"].values(), *share_cells(row)] for row in answer["rows"]]
     return [
         *table(["region", "estimate", "95% interval", "exact*"], rows),
-        *_paragraph(f"The interval covers {answer['interval_covers']}. Label: {', '.join(answer['labels'])}."),
+        *_paragraph(f"The interval covers {answer['interval_covers']}. {_labels(answer)}"),
     ]
 
 
@@ -110,14 +108,18 @@ def _joint_table(answer: JsonObject) -> list[str]:
     quarters = sorted({quarter for _, quarter in lines})
     shown = quarters[-QUARTERS_SHOWN:]
     rows = [[*stratum, *cells] for stratum, cells in sorted(lines.items()) if stratum[1] in shown]
-    headings = ["days covered", "95% interval", "exact*", "enrolled", "+/-", "exact*", "contacts", "+/-", "exact*"]
+    headings = ["covered", "95% interval", "exact*", "enrolled", "+/-", "exact*", "contacts", "+/-", "exact*"]
     return [
         *table(["region", "quarter", *headings], rows, left=2),
         *_paragraph(
-            f"The last {len(shown)} of {len(quarters)} quarters. Enrolled counts person-months. "
-            f"Label: {', '.join(answer['labels'])}. {' '.join(answer['notes'])}"
+            f"The last {len(shown)} of {len(quarters)} quarters. The payers posted the days covered, the "
+            f"brand its programme; enrolled counts person-months. {_labels(answer)} {' '.join(answer['notes'])}"
         ),
     ]
+
+
+def _labels(answer: JsonObject) -> str:
+    return f"Label: {', '.join(answer['labels'])}."
 
 
 def _count_cells(row: JsonObject) -> list[str]:
@@ -134,16 +136,14 @@ def _coverage_sentence(results: JsonObject) -> str:
 
 
 def _losses(loss: JsonObject) -> list[str]:
-    delta = loss["one_person_in_everything"]["delta"]
-    populations = loss["populations"].items()
-    rows = [
-        [name, spent["spent"]["rho"], epsilon_text(spent["spent"]), spent["balance"]["rho"]]
-        for name, spent in populations
-    ]
     everything = loss["one_person_in_everything"]
-    rows.append(["one person in everything, at the ceilings", everything["rho"], epsilon_text(everything), ""])
+    rows = [
+        [name, of["spent"]["rho"], epsilon_text(of["spent"]), of["balance"]["rho"]]
+        for name, of in loss["populations"].items()
+    ]
+    rows += [["one person in everything, at the ceilings", everything["rho"], epsilon_text(everything), ""]]
     return [
-        *table(["population", "rho", f"epsilon at delta {delta}", "rho left"], rows),
+        *table(["population", "rho", f"epsilon at delta {everything['delta']}", "rho left"], rows),
         *_paragraph(loss["several_providers"]),
     ]
 
@@ -153,7 +153,8 @@ def _refusals(refusals: JsonObject) -> list[str]:
     told = {
         "The same submission again": (
             f"the same receipt, of release {replay['second_receipt']['release_id'][:8]}, marked as replayed; "
-            f"the ledger had {replay['ledger_entries_before']} entries and has {replay['ledger_entries_after']}."
+            f"the ledger had {replay['ledger_entries_before']} entries, and has "
+            f"{replay['ledger_entries_after']}."
         ),
         "A caller that is no party": (
             f"{_status_line(next(iter(foreign['problems'].values())))} whether it wants to "

@@ -1,8 +1,7 @@
-"""What Parley refuses, shown live: the same submission again, a caller that is no party, more than the budget."""
+"""What Parley refuses, shown live: a submission twice, a caller that is no party, more than the budget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
-from uuid import uuid4
 
 from adapters.exchange import ExchangeClient, ProblemAnswered
 from api.demo.contract import follow_up_contract
@@ -12,14 +11,14 @@ from contracts.parties import JsonObject
 
 NO_SUCH_CONTRACT: Final = "dsc-there-is-none"
 
+Columns = Mapping[str, list[Any]]
 
-def show_replay(payer: Participant, receipt: JsonObject, columns: dict[str, list[Any]]) -> JsonObject:
+
+def show_replay(payer: Participant, receipt: JsonObject, columns: Columns) -> JsonObject:
     """Post again what `receipt` is for, under the same submission id."""
     contract_id = receipt["contract_id"]
     before = payer.client.ledger(contract_id)
-    again = payer.client.submit(
-        contract_id, receipt["feed"], receipt["period"], columns, receipt["submission_id"]
-    )
+    again = payer.client.submit(contract_id, receipt["feed"], receipt["period"], columns, receipt["submission_id"])
     after = payer.client.ledger(contract_id)
     promise(again == {**receipt, "replayed": True}, "a replayed submission returns the same receipt")
     promise(after == before, "a replayed submission debits nothing")
@@ -32,7 +31,7 @@ def show_replay(payer: Participant, receipt: JsonObject, columns: dict[str, list
     }
 
 
-def show_foreign_caller(stranger: ExchangeClient, contract_id: str, columns: dict[str, list[Any]]) -> JsonObject:
+def show_foreign_caller(stranger: ExchangeClient, contract_id: str, columns: Columns) -> JsonObject:
     """Let an organisation that is registered, but no party, try everything."""
 
     def try_all(contract_id: str) -> dict[str, JsonObject]:
@@ -59,9 +58,8 @@ def show_exhausted_budget(brand: Participant, payer: Participant, first: JsonObj
     status = payer.sign(contract_id)["status"]
     promise(status == "in_force", "the second contract is in force")
     before = payer.client.ledger(contract_id)
-    columns = {"region": ["south"], "new_starts": [0]}
-    feed = follow_up["feeds"][0]["name"]
-    problem = _refused(lambda: payer.client.submit(contract_id, feed, period, columns, str(uuid4())))
+    columns: Columns = {"region": ["south"], "new_starts": [0]}
+    problem = _refused(lambda: payer.client.submit(contract_id, "starts", period, columns))
     after = payer.client.ledger(contract_id)
     stored = [own for part in payer.client.coverage(contract_id)["feeds"] for own in part["own_releases"]]
     promise(problem["status"] == 409, "a submission beyond the budget gets 409")

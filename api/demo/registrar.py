@@ -45,7 +45,7 @@ class Registrar:
 
     @classmethod
     def bootstrap(cls, database_url: str, address: str, keys_folder: Path) -> Self:
-        """Register the operator itself, in the database: somebody has to be there before HTTP lets anyone in."""
+        """Register the operator itself, in the database: HTTP lets nobody in before."""
         keys_folder.mkdir(mode=0o700)
         key = _new_key(keys_folder, OPERATOR_CLIENT, CLIENT_KEY)
         database = open_database(database_url)

@@ -26,10 +26,30 @@ class ServerNotReady(Exception):
 @contextmanager
 def running_server(database_url: str, log: Path) -> Iterator[str]:
     """The address of an exchange on a migrated database; its log goes to `log`. Raises ServerNotReady."""
-    port = _find_free_port()
-    address = f"http://{HOST}:{port}"
+    with _terminated_as_if_interrupted():
+        port = _find_free_port()
+        address = f"http://{HOST}:{port}"
+        process = _start(database_url, port, log)
+        try:
+            _wait_until_ready(process, address, log)
+            yield address
+        finally:
+            _stop(process)
+
+
+@contextmanager
+def _terminated_as_if_interrupted() -> Iterator[None]:
+    """A plain `kill` of this process ends it as Ctrl-C does: it must not leave a server behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _start(database_url: str, port: int, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "api.cli", "serve"],
             env=_environment(os.environ, database_url, port),
             stdin=subprocess.DEVNULL,
@@ -38,11 +58,6 @@ def running_server(database_url: str, log: Path) -> Iterator[str]:
             # A group of its own: Ctrl-C reaches this process alone, which then stops the server in order.
             start_new_session=True,
         )
-    try:
-        _wait_until_ready(process, address, log)
-        yield address
-    finally:
-        _stop(process)
 
 
 def _find_free_port() -> int:
@@ -52,7 +67,7 @@ def _find_free_port() -> int:
 
 
 def _environment(own: Mapping[str, str], database_url: str, port: int) -> dict[str, str]:
-    """Nothing of a PARLEY_* setting of this machine: the server is one for development, on its own database."""
+    """This machine's, without its PARLEY_* settings: the server is one for development."""
     kept = {name: value for name, value in own.items() if not name.startswith("PARLEY_")}
     return kept | {"PARLEY_DATABASE_URL": database_url, "PARLEY_HOST": HOST, "PARLEY_PORT": str(port)}
 
@@ -69,7 +84,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path)
                 case None | httpx.codes.SERVICE_UNAVAILABLE:
                     time.sleep(0.1)
                 case status:
-                    raise ServerNotReady(f"The server says {status} when asked if it is ready.\n{_end_of(log)}")
+                    raise ServerNotReady(f"The server answers {status} on /readyz.\n{_end_of(log)}")
     raise ServerNotReady(f"The server was not ready within {START_SECONDS} seconds.\n{_end_of(log)}")
 
 

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Final
 
 import httpx
@@ -16,7 +18,7 @@ from adapters.database import migrate
 from adapters.exchange import ExchangeClient, ProblemAnswered
 from adapters.tokens import TokenNotGranted
 from api.demo.contract import demo_contract, last_final_year
-from api.demo.exact import ExactAnswers, put_exact_beside
+from api.demo.exact import exact_answers, put_exact_beside
 from api.demo.printing import ONLY_A_DEMO, Narrator, results_text
 from api.demo.promises import PromiseBroken, promise
 from api.demo.refusals import show_exhausted_budget, show_foreign_caller, show_replay
@@ -54,7 +56,7 @@ Receipts = dict[str, list[JsonObject]]
 def run_demo(as_json: bool, keep: Path | None = None) -> int:
     """Play it; the exit code. as_json: one document on standard output, the story on standard error.
 
-    keep: a folder, new or empty, in which database, keys and log stay.
+    keep: a folder, new or empty, in which database, keys and log stay. Call it in the main thread.
     """
     narrator = Narrator(sys.stderr if as_json else sys.stdout)
     try:
@@ -64,13 +66,18 @@ def run_demo(as_json: bool, keep: Path | None = None) -> int:
         print("Stopped: the server is down and nothing is left.", file=sys.stderr)
         return 130
     except EXPECTED_FAILURES as failure:
-        print(f"The demo did not go as promised. {failure}", file=sys.stderr)
+        print(f"The demo did not go as promised. {type(failure).__name__}: {failure}", file=sys.stderr)
         return 1
     if as_json:
         print(json.dumps(results, indent=2))
     else:
         narrator.say(*results_text(results))
-    narrator.title(f"Everything went as promised, in {narrator.seconds:.0f} seconds.")
+    narrator.title(f"Everything went as promised, in {results['seconds']:.0f} seconds.")
+    if keep is not None:
+        narrator.say(
+            f"Kept in {keep}: the database, everybody's keys and the server's log. It goes on with",
+            f"  PARLEY_DATABASE_URL=sqlite:///{(keep / DATABASE_FILE).absolute()} parley serve",
+        )
     return 0
 
 
@@ -87,7 +94,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 def _play(folder: Path, narrator: Narrator) -> JsonObject:
-    narrator.title("Parley, end to end: three payers, a brand and its analyst. All of them, and all data, are made up.")
+    narrator.title("Parley, end to end: three payers, a brand and its analyst. All of it is made up.")
     database_url = f"sqlite:///{folder / DATABASE_FILE}"
     migrate(database_url)
     with running_server(database_url, folder / "server.log") as address:
@@ -119,8 +126,8 @@ class _Story:
         loss = self._read_ledgers(parties)
         refusals = self._show_refusals(parties, world, receipts)
         return {
-            "contract": {name: contract[name] for name in ("id", "version", "status", "digest", "document")},
-            "receipts": {name: len(of_provider) for name, of_provider in receipts.items()},
+            "contract": contract,
+            "receipts": {name: Counter(r["feed"] for r in receipts[name]) for name in parties},
             "exact": ONLY_A_DEMO,
             "answers": answers,
             "loss": loss,
@@ -129,19 +136,16 @@ class _Story:
 
     def _register(self) -> tuple[dict[str, Participant], ExchangeClient]:
         ceilings = self._document["privacy"]["ceilings"]
-        parties = {
-            organisation: self._registrar.add_party(
-                organisation, NAMES[organisation], party["role"], party["population"], ceilings[party["population"]]
+        parties = {}
+        for party in self._document["parties"]:
+            name, population = party["organisation"], party["population"]
+            parties[name] = self._registrar.add_party(
+                name, NAMES[name], party["role"], population, ceilings[population]
             )
-            for party in self._document["parties"]
-            for organisation in [party["organisation"]]
-        }
-        analyst = self._registrar.add_client(
-            BRAND, f"{BRAND}-analyst", (Scope.CONTRACTS_READ, Scope.STATISTICS_READ)
-        )
+        analyst = self._registrar.add_client(BRAND, f"{BRAND}-analyst", (Scope.CONTRACTS_READ, Scope.STATISTICS_READ))
         self._narrator.told(
-            f"The operator registered {len(self._payers)} payers and a brand, each with a client key, a signing key "
-            "and a population, and the brand's analyst with a client of their own."
+            f"The operator registered {len(self._payers)} payers and a brand, each with a client key, a "
+            "signing key and a population, and the brand's analyst with a client of their own."
         )
         return parties, analyst
 
@@ -151,43 +155,46 @@ class _Story:
         self._narrator.told(f"{NAMES[BRAND]} drafted the contract {self._contract_id}: {len(feeds)} feeds.")
         proposed = brand.propose(self._contract_id)
         draws = sum(len(feed["plan"]["draws"]) for feed in proposed["document"]["feeds"])
-        self._narrator.told(f"Proposed: {draws} draws with their sigmas and charges are frozen into the document.")
+        self._narrator.told(f"Proposed: {draws} draws with sigmas and charges are frozen into the document.")
         for party in parties.values():
             contract = party.sign(self._contract_id)
         promise(contract["status"] == "in_force", "the contract is in force once all have signed")
-        self._narrator.told(
-            f"{len(contract['signatures'])} signatures over the same digest {contract['digest'][:12]}: in force."
-        )
+        signatures, digest = len(contract["signatures"]), contract["digest"][:12]
+        self._narrator.told(f"{signatures} signatures over the same digest {digest}: in force.")
         return contract
 
     def _draw_world(self) -> World:
         world = World(SEED, self._payers, self._first_year)
         members = sum(len(world.get_members(payer).start_month) for payer in self._payers)
-        self._narrator.told(
-            f"A synthetic world is drawn: {members:,} members of the payers, {world.years[0]} and {world.years[-1]}."
-        )
+        years = " and ".join(world.years)
+        self._narrator.told(f"A synthetic world is drawn: {members:,} members of the payers in {years}.")
         return world
 
     def _post(self, parties: Mapping[str, Participant], world: World) -> Receipts:
         """Every provider at its own pace, all at once."""
         receipts: Receipts = {}
+        stopping = Event()
         with ThreadPoolExecutor(len(parties)) as pool:
-            posting = {pool.submit(self._post_all, party, world): name for name, party in parties.items()}
-            for done in as_completed(posting):
-                provider = posting[done]
-                receipts[provider] = done.result()
-                feeds = " and ".join(
-                    f"{sum(receipt['feed'] == feed for receipt in receipts[provider])} periods of {feed}"
-                    for feed in dict.fromkeys(receipt["feed"] for receipt in receipts[provider])
-                )
-                self._narrator.told(f"{NAMES[provider]} posted {feeds}: measured once, debited, forgotten.")
+            try:
+                posting = {pool.submit(self._post_all, party, world, stopping): name for name, party in parties.items()}
+                for done in as_completed(posting):
+                    receipts[posting[done]] = done.result()
+                    self._tell_posted(posting[done], done.result())
+            finally:
+                stopping.set()  # the pool waits for its threads, also on Ctrl-C
         return receipts
 
-    def _post_all(self, party: Participant, world: World) -> list[JsonObject]:
+    def _post_all(self, party: Participant, world: World, stopping: Event) -> list[JsonObject]:
         return [
             party.client.submit(self._contract_id, feed, period, cells.columns())
             for feed, period, cells in _cells_of(world, party.organisation)
+            if not stopping.is_set()
         ]
+
+    def _tell_posted(self, provider: str, receipts: list[JsonObject]) -> None:
+        periods = Counter(receipt["feed"] for receipt in receipts)
+        feeds = " and ".join(f"{count} periods of {feed}" for feed, count in periods.items())
+        self._narrator.told(f"{NAMES[provider]} posted {feeds}; each measured once, debited, forgotten.")
 
     def _ask(self, analyst: ExchangeClient, world: World) -> JsonObject:
         answers = {
@@ -195,8 +202,8 @@ class _Story:
             for statistic, question in QUESTIONS.items()
         }
         self._narrator.told(f"The analyst asked {', '.join(answers)}: it costs no budget.")
-        exact = ExactAnswers(world, self._payers)
-        compared = {name: put_exact_beside(answer, getattr(exact, name)()) for name, answer in answers.items()}
+        exact = exact_answers(world, self._payers)
+        compared = {name: put_exact_beside(answer, exact[name]) for name, answer in answers.items()}
         self._narrator.told("The exact values were worked out beside the answers.")
         return compared
 
@@ -217,17 +224,13 @@ class _Story:
             "several_providers": statements[0]["several_providers"],
         }
 
-    def _show_refusals(
-        self, parties: Mapping[str, Participant], world: World, receipts: Receipts
-    ) -> JsonObject:
+    def _show_refusals(self, parties: Mapping[str, Participant], world: World, receipts: Receipts) -> JsonObject:
         payer = self._payers[0]
         feed, period, cells = next(_cells_of(world, payer))
         receipt = next(r for r in receipts[payer] if (r["feed"], r["period"]) == (feed, period))
         replay = show_replay(parties[payer], receipt, cells.columns())
         self._narrator.told(f"{NAMES[payer]} posted its {feed} of {period} again: the same receipt.")
-        stranger = self._registrar.add_party(
-            STRANGER, "Meridian Benefits", "payer", f"{STRANGER}-members", "0.1"
-        )
+        stranger = self._registrar.add_party(STRANGER, "Meridian Benefits", "payer", f"{STRANGER}-members", "0.1")
         foreign = show_foreign_caller(stranger.client, self._contract_id, cells.columns())
         self._narrator.told("A fifth organisation, registered but no party, tried everything: 404.")
         beyond = show_exhausted_budget(parties[BRAND], parties[payer], self._document, world.years[-1])

@@ -15,7 +15,9 @@ VALUE: Final = validate.Regexp(
 )
 DECIMAL: Final = validate.Regexp(r"^[0-9]{1,4}(\.[0-9]{1,12})?\Z", error="a decimal number in a string, like '0.05'")
 DATE: Final = validate.Regexp(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", error="a date, like '2025-01-31'")
-SHORT: Final = validate.Length(min=1, max=400)
+SHORT: Final = validate.Regexp(
+    r"^[^\x00-\x1f\x7f]{1,400}\Z", error="a text of 1 to 400 characters, without control characters"
+)
 
 
 class WholeNumber(fields.Integer):
@@ -39,10 +41,10 @@ def name_list(check: validate.Validator, *, least: int = 1, most: int = 1000, **
     return fields.List(fields.String(validate=check), validate=validate.Length(least, most), **kwargs)
 
 
-def mapping(values: fields.Field[Any], *, keys: validate.Validator = NAME, least: int = 0, **kwargs: Any) -> fields.Dict:
-    return fields.Dict(
-        keys=fields.String(validate=keys), values=values, validate=validate.Length(least, 100), **kwargs
-    )
+def mapping(
+    values: fields.Field[Any], *, keys: validate.Validator = NAME, least: int = 0, **kwargs: Any
+) -> fields.Dict:
+    return fields.Dict(keys=fields.String(validate=keys), values=values, validate=validate.Length(least, 100), **kwargs)
 
 
 def one_of(*choices: object, **kwargs: Any) -> fields.String:

@@ -7,8 +7,7 @@ from contracts.statistics.declarations import Statistic
 from contracts.statistics.joint import JOINT_TABLE, PSP_PENETRATION
 
 OFFERED: dict[str, Statistic] = {
-    statistic.name: statistic
-    for statistic in (COUNTS, ADHERENCE_RATE, PDC_POOLED, JOINT_TABLE, PSP_PENETRATION)
+    statistic.name: statistic for statistic in (COUNTS, ADHERENCE_RATE, PDC_POOLED, JOINT_TABLE, PSP_PENETRATION)
 }
 
 # Names that a contract may grant today although this version does not answer them yet: asking says so.

@@ -7,9 +7,7 @@ from contracts.statistics.questions import Question
 from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, Rules
 
-NOISE_OF_COUNTS = (
-    "privacy noise only: the estimand is the number in the posted population, not of a wider one"
-)
+NOISE_OF_COUNTS = "privacy noise only: the estimand is the number in the posted population, not of a wider one"
 
 
 def measures_asked(question: Question, feed: FeedTerms, offered: tuple[str, ...]) -> tuple[str, ...]:

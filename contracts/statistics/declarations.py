@@ -80,16 +80,12 @@ class Statistic:
         fitting = [[feed for feed in terms.feeds if need.fits(feed)] for need in self.needs]
         named = [feed.name for feeds in fitting for feed in feeds]
         if question.feed is not None and question.feed not in named:
-            faults.append(
-                Fault("/feed", "feed_unsuitable", f"{self.name} can be asked of {', '.join(named)}")
-            )
+            faults.append(Fault("/feed", "feed_unsuitable", f"{self.name} can be asked of {', '.join(named)}"))
         found = [_choose(feeds, question) for feeds in fitting]
         faults += [fault for need, feeds in zip(self.needs, fitting, strict=True) for fault in
                    self._unclear(need, feeds, terms, question)]  # fmt: skip
         if self.same_periods and len({feed.grain for feed in found if feed}) > 1:
-            faults.append(
-                Fault("/feed", "grains_differ", f"{self.name} divides feeds of one grain; these differ")
-            )
+            faults.append(Fault("/feed", "grains_differ", f"{self.name} divides feeds of one grain; these differ"))
         if faults:
             raise QuestionInvalid("The contract's feeds cannot answer this.", faults=tuple(faults))
         return tuple(feed for feed in found if feed is not None)

@@ -74,9 +74,7 @@ def rate_rows(
     hidden = masked(part.values, shape.mask_below) | masked(whole.values, shape.mask_below)
     if also_hidden is not None:
         hidden = hidden | also_hidden
-    values = [
-        a / m if m > 0 else None for a, m in zip(part.values.tolist(), whole.values.tolist(), strict=True)
-    ]
+    values = [a / m if m > 0 else None for a, m in zip(part.values.tolist(), whole.values.tolist(), strict=True)]
     return _rows(
         shape,
         figure,

@@ -22,10 +22,7 @@ def open_releases(
     if feed.provider is not Role.PAYER:
         return by_period
     others = [name for name in terms.providers_of(feed) if name != asker]
-    pools = {
-        period: _pool(found, asker, len(others), terms.rules.min_payers)
-        for period, found in by_period.items()
-    }
+    pools = {period: _pool(found, asker, len(others), terms.rules.min_payers) for period, found in by_period.items()}
     return {period: pool for period, pool in pools.items() if pool}
 
 

@@ -56,9 +56,7 @@ def check_question(question: Question, terms: Terms, feeds: tuple[FeedTerms, ...
     """Raises QuestionInvalid with every fault: unknown or repeated names, too many of them, a wrong confidence."""
     faults = [fault for feed in feeds for fault in _feed_faults(question, terms, feed)]
     if len(question.by) > by_at_most:
-        faults.append(
-            Fault("/by", "too_many_dimensions", f"the contract grants at most {by_at_most} at once")
-        )
+        faults.append(Fault("/by", "too_many_dimensions", f"the contract grants at most {by_at_most} at once"))
     if len(set(question.by)) < len(question.by) or sum(name in TIME for name in question.by) > 1:
         faults.append(Fault("/by", "dimension_repeated", "each dimension once, and one grain of time"))
     if not 0.5 < question.confidence <= 0.999:
@@ -90,9 +88,7 @@ def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Faul
 
 def _grains(terms: Terms, feed: FeedTerms) -> tuple[Grain, ...]:
     """The feed's own grain and the roll-ups that the contract declares."""
-    return tuple(
-        grain for grain in Grain if grain is feed.grain or (grain in terms.rollups and _coarser(grain, feed))
-    )
+    return tuple(grain for grain in Grain if grain is feed.grain or (grain in terms.rollups and _coarser(grain, feed)))
 
 
 def _coarser(grain: Grain, feed: FeedTerms) -> bool:
@@ -153,9 +149,7 @@ def _group(
     counted = [narrowed is None or value in narrowed for value in values]
     if not kept:
         return np.array([[float(a and b) for a, b in zip(chosen, counted, strict=True)]])
-    return np.array(
-        [[float(i == j and counted[j]) for j in range(len(values))] for i, c in enumerate(chosen) if c]
-    )
+    return np.array([[float(i == j and counted[j]) for j in range(len(values))] for i, c in enumerate(chosen) if c])
 
 
 def group_names(question: Question, feed: FeedTerms, dimension: str) -> tuple[str, ...]:

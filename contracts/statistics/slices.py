@@ -136,11 +136,7 @@ def cut_slice(
         releases = tuple(release for period in bucket.periods for release in opened.get(str(period), ()))
         vectors = load([release.id for release in releases])
         names = [draw.name for draw in feed.get_plan().draws]
-        sums = (
-            {name: np.sum([vectors[r.id][name] for r in releases], axis=0) for name in names}
-            if releases
-            else {}
-        )
+        sums = {name: np.sum([vectors[r.id][name] for r in releases], axis=0) for name in names} if releases else {}
         pools.append(_Pool(bucket, releases, sums))
     return Slice(question, feed, pools)
 

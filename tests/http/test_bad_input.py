@@ -113,12 +113,8 @@ BAD = {
     "a null cell": cells("/rows/0/members", "cell_suppressed", fills_row(members=None)),
     "a suppressed cell": cells("/rows/0/members", "cell_suppressed", fills_row(members="<11")),
     "a starred cell": cells("/rows/0/members", "cell_suppressed", fills_row(members="*")),
-    "days above 31 x members": cells(
-        "/rows/0/treatment_days", "invariant_broken", fills_row(treatment_days=3101)
-    ),
-    "another invariant broken": cells(
-        "/rows/0/days_covered", "invariant_broken", fills_row(days_covered=1801)
-    ),
+    "days above 31 x members": cells("/rows/0/treatment_days", "invariant_broken", fills_row(treatment_days=3101)),
+    "another invariant broken": cells("/rows/0/days_covered", "invariant_broken", fills_row(days_covered=1801)),
     "a duplicate cell": cells("/rows/1/region", "cell_repeated", fills_row(), fills_row()),
     "a row that is no object": cells("/rows/0", "row_invalid", 7),
     "columns of different lengths": columns("/columns", "columns_uneven", members=[1, 2]),
@@ -136,9 +132,7 @@ BAD = {
     "a period outside the contract": by_payer(
         fills("2024-12"), status=422, code="period-outside-contract", pointer="/period"
     ),
-    "a period of another grain": by_payer(
-        fills("2025"), status=422, code="period-outside-contract", pointer="/period"
-    ),
+    "a period of another grain": by_payer(fills("2025"), status=422, code="period-outside-contract", pointer="/period"),
     "a feed of another provider": by_payer(fills(feed="support"), status=403, code="not-the-provider"),
     "a feed that is not there": by_payer(fills(feed="stays"), status=404, code="feed-not-found"),
     "a caller that is no party": Bad(
@@ -149,9 +143,7 @@ BAD = {
     ),
     "no token": Bad(with_token(lambda _: None), status=401, code="token-missing"),
     "an expired token": Bad(with_token(expired), status=401, code="token-expired"),
-    "a foreign token": Bad(
-        with_token(lambda _: "eyJhbGciOiJub25lIn0.e30."), status=401, code="token-invalid"
-    ),
+    "a foreign token": Bad(with_token(lambda _: "eyJhbGciOiJub25lIn0.e30."), status=401, code="token-invalid"),
     "a token without the scope": Bad(
         with_token(lambda small: small.token("blueridge", "contracts.read")), status=403, code="scope-missing"
     ),
@@ -160,9 +152,7 @@ BAD = {
     "JSON that is no object": Bad(raw("[1]"), status=422, code="input-invalid"),
     "NaN": Bad(raw('{"feed": NaN}'), status=400, code="request-malformed"),
     "JSON of great depth": Bad(raw("[" * 100_000), status=400, code="request-malformed"),
-    "an integer of great length": Bad(
-        raw('{"feed": ' + "9" * 5000 + "}"), status=400, code="request-malformed"
-    ),
+    "an integer of great length": Bad(raw('{"feed": ' + "9" * 5000 + "}"), status=400, code="request-malformed"),
     "text that is not UTF-8": Bad(raw(b'{"feed": "\xff"}'), status=400, code="request-malformed"),
     "an empty body": Bad(raw(""), status=400, code="request-malformed"),
     "another media type": Bad(raw("a,b", content_type="text/csv"), status=415, code="media-type-unsupported"),
@@ -255,9 +245,7 @@ def test_a_replayed_client_assertion_gets_no_second_token(agreed: SmallExchange)
     from adapters.tokens import ASSERTION_TYPE, make_client_assertion
 
     url = "https://parley.example/oauth/token"
-    assertion = make_client_assertion(
-        "blueridge-client", agreed.client_keys["blueridge"], url, agreed.clock.now()
-    )
+    assertion = make_client_assertion("blueridge-client", agreed.client_keys["blueridge"], url, agreed.clock.now())
     form = {
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
@@ -291,3 +279,18 @@ def assert_problem(
     if pointer is not None:
         found = {(error["pointer"], error["code"]) for error in body["errors"]}
         assert any(p == pointer and fault in (None, c) for p, c in found), found
+
+
+@pytest.mark.parametrize("path", ["/v1/contracts/a%00b", "/v1/contracts/%0a", "/v1/contracts/a/feeds/%00/schema"])
+def test_an_address_with_control_characters_leads_nowhere(small: SmallExchange, path: str) -> None:
+    assert_problem(small.get(BRAND, path), 404, "route-not-found")
+
+
+@pytest.mark.parametrize("title", ['"\\ud800"', '"a\\u0000b"', '"a\\nb"', '""', '"' + "x" * 401 + '"'])
+def test_a_text_that_is_no_text_is_refused(small: SmallExchange, title: str) -> None:
+    draft = json.dumps(small_contract(title="TITLE")).replace('"TITLE"', title)
+
+    answered = small.post(BRAND, "/v1/contracts", draft)
+
+    assert answered.status_code in (400, 422)
+    assert answered.get_json()["type"].startswith("urn:parley:problem:")

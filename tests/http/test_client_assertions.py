@@ -95,9 +95,7 @@ def test_an_unknown_kid_is_refused(exchange: Exchange, kid: Any) -> None:
     assert_not_authenticated(exchange.ask(f"{header}.{payload}.{signature}"), NOT_OURS)
 
 
-@pytest.mark.parametrize(
-    "header", [{"jku": "https://evil.example/jwks.json"}, {"x5u": "https://evil.example/x.pem"}]
-)
+@pytest.mark.parametrize("header", [{"jku": "https://evil.example/jwks.json"}, {"x5u": "https://evil.example/x.pem"}])
 @pytest.mark.parametrize("own_key", [True, False])
 def test_a_header_that_points_to_a_key_is_refused_whoever_signed(
     exchange: Exchange, header: JsonObject, own_key: bool
@@ -114,12 +112,8 @@ def test_a_header_that_brings_a_key_is_refused_whoever_signed(exchange: Exchange
     assert_not_authenticated(exchange.ask(exchange.assertion(key, {"jwk": brought, "kid": None})), NOT_OURS)
 
 
-@pytest.mark.parametrize(
-    "header", [{"crit": ["exp"]}, {"crit": 5}, {"b64": False}, {"typ": "at+jwt"}, {"typ": 1}]
-)
-def test_a_header_that_changes_how_the_assertion_is_read_is_refused(
-    exchange: Exchange, header: JsonObject
-) -> None:
+@pytest.mark.parametrize("header", [{"crit": ["exp"]}, {"crit": 5}, {"b64": False}, {"typ": "at+jwt"}, {"typ": 1}])
+def test_a_header_that_changes_how_the_assertion_is_read_is_refused(exchange: Exchange, header: JsonObject) -> None:
     _, payload, signature = exchange.assertion().split(".")
     changed = segment({"alg": "ES384", "kid": exchange.keys["blueridge"]["kid"], **header})
     assert_not_authenticated(exchange.ask(f"{changed}.{payload}.{signature}"))
@@ -247,9 +241,7 @@ def test_of_sixteen_threads_with_one_assertion_one_wins(exchange: Exchange) -> N
     assert sorted(statuses) == [200] + [401] * 15
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"exp": NOW + 3600}, {"aud": "https://other.example"}, {"iss": "helix-client"}]
-)
+@pytest.mark.parametrize("wrong", [{"exp": NOW + 3600}, {"aud": "https://other.example"}, {"iss": "helix-client"}])
 def test_a_refused_assertion_does_not_use_up_its_jti(exchange: Exchange, wrong: JsonObject) -> None:
     jti = str(uuid4())
     assert_not_authenticated(exchange.ask(exchange.assertion(jti=jti, **wrong)))

@@ -84,9 +84,7 @@ def test_a_replay_returns_the_same_receipt_and_debits_nothing(agreed: SmallExcha
     assert agreed.traces() == before
 
 
-@pytest.mark.parametrize(
-    "rows", [[], [fills_row(members=99)], [fills_row(members=-5)], [{"nonsense": 1.5}]], ids=str
-)
+@pytest.mark.parametrize("rows", [[], [fills_row(members=99)], [fills_row(members=-5)], [{"nonsense": 1.5}]], ids=str)
 def test_a_replay_is_decided_by_id_and_never_looks_at_cells(agreed: SmallExchange, rows: list[object]) -> None:
     body = fills()
     receipt = agreed.submit("blueridge", body).get_json()
@@ -206,7 +204,8 @@ def test_rows_and_columns_of_the_same_cells_are_the_same_submission(migrated_sql
     small.agree()
     rows = [fills_row(members=70), fills_row("south", "M", members=90)]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    for name, cells in (("blueridge", {"rows": rows}), ("lakeshore", {"rows": rows[::-1]}), ("sierra", {"columns": columns})):
+    forms = {"blueridge": {"rows": rows}, "lakeshore": {"rows": rows[::-1]}, "sierra": {"columns": columns}}
+    for name, cells in forms.items():
         body = {"submission_id": str(uuid4()), "feed": "fills", "period": "2025-01", **cells}
         assert small.submit(name, body).status_code == 201
 

@@ -51,6 +51,16 @@ def test_the_access_token_follows_rfc_9068_and_names_its_key(exchange: Exchange)
     }
 
 
+def test_neither_token_nor_assertion_is_logged(exchange: Exchange, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    assertion = exchange.assertion()
+    token = exchange.ask(assertion).get_json()["access_token"]
+    exchange.ask(assertion)
+    assert caplog.records
+    for secret in (token, assertion):
+        assert secret.rsplit(".", 1)[1] not in caplog.text
+
+
 def test_two_tokens_have_two_identifiers(exchange: Exchange) -> None:
     assert opened(exchange.access_token())[1]["jti"] != opened(exchange.access_token())[1]["jti"]
 

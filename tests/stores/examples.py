@@ -32,9 +32,7 @@ PROPOSED = ContractRecord(
 )
 SIGNATURE = Signature(PAYER.id, "officer-2026", PUBLIC_KEY, "head..tail", "Ana Ruiz", "Privacy officer", NOW)
 
-SUBMISSION = SubmissionRecord(
-    "sub-1", DRAFT.id, 1, "fills", PAYER.id, POPULATION.id, "2025-01", 1, LATER, NOW
-)
+SUBMISSION = SubmissionRecord("sub-1", DRAFT.id, 1, "fills", PAYER.id, POPULATION.id, "2025-01", 1, LATER, NOW)
 GRANT = Entry(
     "entry-1",
     POPULATION.id,

@@ -30,9 +30,7 @@ def plain_engine(migrated_url: str, database: SqlDatabase) -> Iterator[sa.Engine
 @pytest.mark.parametrize(
     "statement", ["UPDATE {table} SET {column} = 'other'", "DELETE FROM {table} WHERE {column} <> ''"]
 )
-def test_a_row_cannot_be_changed_or_removed(
-    plain_engine: sa.Engine, statement: str, table: str, column: str
-) -> None:
+def test_a_row_cannot_be_changed_or_removed(plain_engine: sa.Engine, statement: str, table: str, column: str) -> None:
     with (
         pytest.raises(sa.exc.DBAPIError, match=f"{table} is append-only"),
         plain_engine.begin() as connection,

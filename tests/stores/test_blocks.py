@@ -46,9 +46,7 @@ def test_other_numbers_are_refused(vector: Vector) -> None:
 
 @pytest.mark.parametrize("metadata", [None, {}, {"parley-block-version": "2"}])
 def test_a_block_of_an_unknown_version_is_refused(metadata: dict[str, str] | None) -> None:
-    table = pa.table({"members": pa.array([[1, 2]], pa.large_list(pa.int64()))}).replace_schema_metadata(
-        metadata
-    )
+    table = pa.table({"members": pa.array([[1, 2]], pa.large_list(pa.int64()))}).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

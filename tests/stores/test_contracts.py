@@ -97,9 +97,7 @@ def test_contracts_are_listed_for_who_drafted_them_and_whom_they_name(database: 
 
 
 def test_freezing_lists_the_contract_for_whom_it_names_then(database: SqlDatabase) -> None:
-    without_payer = replace(
-        PROPOSED, document={"parties": [{"organisation": BRAND.id}]}, stage=Stage.PROPOSED
-    )
+    without_payer = replace(PROPOSED, document={"parties": [{"organisation": BRAND.id}]}, stage=Stage.PROPOSED)
     with database.writing() as stores:
         assert stores.contracts.freeze(without_payer)
     with database.reading() as stores:

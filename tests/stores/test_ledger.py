@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.database import SqlDatabase
+from contracts.ledger import Entry
 from contracts.refusals import AlreadyExists
 from tests.stores.examples import DEBIT, GRANT, POPULATION, SUBMISSION
 from tests.stores.threads import THREADS, at_once
@@ -30,11 +31,11 @@ def test_losses_are_kept_exact_far_beyond_32_bits(database: SqlDatabase) -> None
 
 
 @pytest.mark.parametrize("rival", [replace(GRANT, id="another"), replace(GRANT, sequence=2)])
-def test_a_sequence_number_and_an_id_are_taken_once(database: SqlDatabase, rival: object) -> None:
+def test_a_sequence_number_and_an_id_are_taken_once(database: SqlDatabase, rival: Entry) -> None:
     with database.writing() as stores:
         stores.ledger.append(GRANT)
         with pytest.raises(AlreadyExists):
-            stores.ledger.append(rival)  # type: ignore[arg-type]
+            stores.ledger.append(rival)
         assert stores.ledger.entries(POPULATION.id) == [GRANT]
 
 
@@ -49,9 +50,9 @@ def test_a_sequence_number_and_an_id_are_taken_once(database: SqlDatabase, rival
     ],
     ids=["spent above granted", "negative charge", "negative increment", "sequence 0", "unknown population"],
 )
-def test_the_database_itself_refuses_an_entry_that_cannot_be(database: SqlDatabase, broken: object) -> None:
+def test_the_database_itself_refuses_an_entry_that_cannot_be(database: SqlDatabase, broken: Entry) -> None:
     with pytest.raises(sa.exc.IntegrityError), database.writing() as stores:
-        stores.ledger.append(broken)  # type: ignore[arg-type]
+        stores.ledger.append(broken)
     with database.reading() as stores:
         assert stores.ledger.entries(POPULATION.id) == []
 

@@ -68,9 +68,7 @@ def test_a_reference_to_nobody_is_no_mere_duplicate(database: SqlDatabase) -> No
 
 
 def test_organisations_and_populations_are_listed_in_order(database: SqlDatabase) -> None:
-    second = replace(
-        POPULATION, id="a-second", attestation="no person is in both", created_at=NOW + timedelta(1)
-    )
+    second = replace(POPULATION, id="a-second", attestation="no person is in both", created_at=NOW + timedelta(1))
     with database.writing() as stores:
         stores.parties.add_population(second)
     with database.reading() as stores:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.database import SqlDatabase
+from contracts.records import ReleaseRecord
 from contracts.refusals import AlreadyExists
 from tests.stores.examples import BLOCK, DEBIT, DRAFT, GRANT, RELEASE, SUBMISSION
 from tests.stores.threads import at_once
@@ -18,9 +19,7 @@ def paid_database(database: SqlDatabase) -> SqlDatabase:
         for number in (1, 2):
             submission_id = f"sub-{number}"
             stores.submissions.add(replace(SUBMISSION, id=submission_id, period=f"2025-0{number}"))
-            stores.ledger.append(
-                replace(DEBIT, id=f"debit-{number}", sequence=number + 1, submission_id=submission_id)
-            )
+            stores.ledger.append(replace(DEBIT, id=f"debit-{number}", sequence=number + 1, submission_id=submission_id))
     return database
 
 
@@ -65,11 +64,11 @@ def test_a_block_that_is_missing_is_an_error_not_a_gap(paid_database: SqlDatabas
     ],
     ids=["debit", "submission", "id"],
 )
-def test_a_debit_and_a_submission_have_one_release(paid_database: SqlDatabase, rival: object) -> None:
+def test_a_debit_and_a_submission_have_one_release(paid_database: SqlDatabase, rival: ReleaseRecord) -> None:
     with paid_database.writing() as stores:
         stores.releases.add(FIRST, BLOCK)
         with pytest.raises(AlreadyExists):
-            stores.releases.add(rival, b"other noise")  # type: ignore[arg-type]
+            stores.releases.add(rival, b"other noise")
         assert stores.releases.get_blocks([FIRST.id]) == {FIRST.id: BLOCK}
 
 

@@ -63,9 +63,7 @@ def test_every_table_and_column_says_what_it_means() -> None:
 
 def test_postgresql_knows_what_each_column_means(migrated_postgresql_url: str) -> None:
     engine = sa.create_engine(migrated_postgresql_url)
-    columns = {
-        column["name"]: column["comment"] for column in sa.inspect(engine).get_columns("ledger_entries")
-    }
+    columns = {column["name"]: column["comment"] for column in sa.inspect(engine).get_columns("ledger_entries")}
     engine.dispose()
     assert columns["spent_nano"] == "Nano-rho: all spent, this included."
 

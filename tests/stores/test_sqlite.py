@@ -29,9 +29,7 @@ def sqlite_database(migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def other_process(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that is not ours and holds the write lock."""
-    with closing(
-        sqlite3.connect(tmp_path / "parley.db", isolation_level=None, check_same_thread=False)
-    ) as other:
+    with closing(sqlite3.connect(tmp_path / "parley.db", isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield other
 
@@ -55,9 +53,7 @@ def test_every_connection_is_durable_and_keeps_its_references(
     made.dispose()
 
 
-def test_a_writer_holds_the_write_lock_from_its_beginning(
-    sqlite_database: SqlDatabase, tmp_path: Path
-) -> None:
+def test_a_writer_holds_the_write_lock_from_its_beginning(sqlite_database: SqlDatabase, tmp_path: Path) -> None:
     with (
         closing(sqlite3.connect(tmp_path / "parley.db", timeout=0)) as other,
         sqlite_database.writing(),

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.database import SqlDatabase
+from contracts.records import SubmissionRecord
 from contracts.refusals import AlreadyExists
 from tests.stores.examples import BRAND, DRAFT, LATER, PAYER, SUBMISSION
 from tests.stores.threads import at_once
@@ -30,10 +31,10 @@ def test_a_submission_is_found_by_its_id_and_by_its_period(database_with_submiss
 @pytest.mark.parametrize(
     "rival", [replace(SUBMISSION, period="2025-02"), replace(SUBMISSION, id="sub-2")], ids=["id", "period"]
 )
-def test_an_id_and_a_period_are_submitted_once(database_with_submission: SqlDatabase, rival: object) -> None:
+def test_an_id_and_a_period_are_submitted_once(database_with_submission: SqlDatabase, rival: SubmissionRecord) -> None:
     with database_with_submission.writing() as stores:
         with pytest.raises(AlreadyExists):
-            stores.submissions.add(rival)  # type: ignore[arg-type]
+            stores.submissions.add(rival)
         assert stores.submissions.find(SUBMISSION.id) == SUBMISSION
 
 

@@ -76,9 +76,7 @@ def test_many_readers_and_writers_share_the_pool(database: SqlDatabase) -> None:
     assert max(at_once(register_and_count)) == THREADS + 2
 
 
-def test_a_database_carried_over_a_fork_refuses_to_work(
-    database: SqlDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_carried_over_a_fork_refuses_to_work(database: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getpid", lambda: -1)
     with pytest.raises(RuntimeError, match="after any fork"), database.reading():
         pass

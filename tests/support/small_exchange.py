@@ -180,9 +180,7 @@ def small_contract(**changes: Any) -> JsonObject:
         "purpose": "outcomes_research",
         "effective": "2026-01-01",
         "expires": "2027-12-31",
-        "parties": [
-            {"organisation": name, "role": "payer", "population": f"{name}-members"} for name in PAYERS
-        ]
+        "parties": [{"organisation": name, "role": "payer", "population": f"{name}-members"} for name in PAYERS]
         + [{"organisation": BRAND, "role": "brand", "population": f"{BRAND}-members"}],
         "vocabularies": {
             "region": ["north", "south"],

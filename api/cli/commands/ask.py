@@ -19,9 +19,7 @@ Examples:
 @click.argument("statistic", required=False)
 @click.option("--by", multiple=True, help="Dimensions, and at most one of month, quarter, year; by commas.")
 @click.option("--periods", help="2025, 2025-Q1, 2025-03, or two of them with .. between. By default all.")
-@click.option(
-    "--where", multiple=True, help="dimension:value, by commas; one dimension with two values means either."
-)
+@click.option("--where", multiple=True, help="dimension:value, by commas; one dimension with two values means either.")
 @click.option("--confidence", help="Above 0.5 and at most 0.999. By default 0.95.")
 @click.option("--feed", help="Which feed, where several could answer.")
 @click.option("--measures", multiple=True, help="For counts and joint_table: which measures, by commas.")
@@ -41,11 +39,7 @@ def ask(
     if statistic is None:
         _list_granted(client, contract_id, as_json)
         return
-    asked = {
-        name: value if isinstance(value, str) else ",".join(value)
-        for name, value in question.items()
-        if value
-    }
+    asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in question.items() if value}
     answer = client.ask(contract_id, statistic, **asked)
     (say_json if as_json else say_answer)(answer)
 

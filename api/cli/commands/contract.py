@@ -43,9 +43,7 @@ def propose(client: ExchangeClient, contract_id: str) -> None:
 
 @contract.command(epilog="\b\nExample:\n  parley contract show dsc-helixor-adherence")
 @click.argument("contract_id", metavar="CONTRACT")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the whole answer: document, plans and signatures."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer: document, plans and signatures.")
 @as_client
 def show(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
     """Show a contract: where it stands, its parties, feeds and ceilings, who has signed."""
@@ -88,9 +86,7 @@ def sign(client: ExchangeClient, contract_id: str, key_file: Path, name: str, ti
     proposed = client.get_contract(contract_id)
     document = proposed["document"]
     if proposed["digest"] != digest_of(document):
-        raise Failure(
-            "The contract is not proposed, or its digest is not that of its document: nothing is signed."
-        )
+        raise Failure("The contract is not proposed, or its digest is not that of its document: nothing is signed.")
     say_what_is_signed(proposed, name, title)
     if not yes and not click.confirm("Sign it?"):
         raise Failure("Nothing is signed.")

@@ -10,9 +10,7 @@ from api.cli.output import say, say_json
 
 @click.command(epilog="\b\nExample:\n  parley coverage dsc-helixor-adherence")
 @click.argument("contract_id", metavar="CONTRACT")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the whole answer, with every release of your own."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer, with every release of your own.")
 @as_client
 def coverage(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
     """For each feed: the periods that are open to you, and those that you posted yourself."""

@@ -42,21 +42,19 @@ def keys() -> None:
 )
 def new(use: str, out: Path) -> None:
     """Make a key pair. The private key is readable by you alone, and neither shown nor sent anywhere."""
-    public_file = (
-        out.with_suffix(".pub.json") if out.suffix == ".json" else out.with_name(f"{out.name}.pub.json")
-    )
+    public_file = out.with_suffix(".pub.json") if out.suffix == ".json" else out.with_name(f"{out.name}.pub.json")
     if public_file.exists():
         raise Failure(f"{public_file} exists and is not overwritten.")
     key = new_private_jwk(_ALGORITHMS[use])
     write_new(out, json.dumps(key, indent=2) + "\n", PRIVATE_MODE)
     write_new(public_file, json.dumps(public_members(key), indent=2) + "\n", PUBLIC_MODE)
-    say(f"Private key: {out} (keep it)\nPublic key:  {public_file}\nKey id:      {key['kid']}")
+    say(f"Private key: {out} (keep it)")
+    say(f"Public key:  {public_file}")
+    say(f"Key id:      {key['kid']}")
     say(_NEXT[use].format(public_file))
 
 
-@keys.command(
-    epilog="\b\nExample:\n  parley keys add --organisation sierra --public-key sierra-signing.pub.json"
-)
+@keys.command(epilog="\b\nExample:\n  parley keys add --organisation sierra --public-key sierra-signing.pub.json")
 @click.option("--organisation", required=True, metavar="ID", help="Who signs with it.")
 @click.option(
     "--public-key",

@@ -18,9 +18,7 @@ def ledger() -> None:
 
 @ledger.command(epilog="\b\nExample:\n  parley ledger show dsc-helixor-adherence")
 @click.argument("contract_id", metavar="CONTRACT")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the whole statement, with the event of every entry."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole statement, with the event of every entry.")
 @as_client
 def show(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
     """Show the entries of your own population, over all its contracts, and what they add up to."""

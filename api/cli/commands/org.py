@@ -16,9 +16,7 @@ def org() -> None:
 @org.command(epilog="\b\nExample:\n  parley org add sierra --name 'Sierra Health Plan' --role payer")
 @click.argument("organisation_id", metavar="ID")
 @click.option("--name", required=True, help="Its name, for people.")
-@click.option(
-    "--role", type=click.Choice([role.value for role in Role]), required=True, help="What it is here."
-)
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What it is here.")
 def add(organisation_id: str, name: str, role: str) -> None:
     """Register an organisation. ID is small letters, digits and hyphens, and never changes."""
     body = checked(OrganisationSchema(), id=organisation_id, name=name, role=role)

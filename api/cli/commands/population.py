@@ -13,9 +13,7 @@ def population() -> None:
     """Register populations, as the operator on the database of PARLEY_DATABASE_URL."""
 
 
-@population.command(
-    epilog="\b\nExample:\n  parley population add sierra-members --organisation sierra --rho 0.1"
-)
+@population.command(epilog="\b\nExample:\n  parley population add sierra-members --organisation sierra --rho 0.1")
 @click.argument("population_id", metavar="ID")
 @click.option("--organisation", required=True, metavar="ID", help="Whose members or patients they are.")
 @click.option(

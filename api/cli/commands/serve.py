@@ -11,20 +11,11 @@ from api.server import serve as serve_until_stopped
 from api.settings import Settings, SettingsInvalid
 
 EPILOG = """\b
-The environment, with its defaults in development:
-  PARLEY_ENVIRONMENT    development, or production
-  PARLEY_DATABASE_URL   sqlite:///parley.sqlite
-  PARLEY_ISSUER         http://127.0.0.1:8000, the public URL
-  PARLEY_AUDIENCE       the issuer
-  PARLEY_TOKEN_KEY      a private JWK, or PARLEY_TOKEN_KEY_FILE, a file that holds one
-  PARLEY_HOST           127.0.0.1
-  PARLEY_PORT           8000
-  PARLEY_WORKERS        1; more need PostgreSQL
-  PARLEY_THREADS        8
-  PARLEY_LEASE_SECONDS  120, how long a running submission is taken to be alive
-  PARLEY_MAX_BODY_BYTES 67108864
-  PARLEY_LOG_LEVEL      info
-Production needs the database, the token key and an https issuer, and refuses debug.
+What to set, all of it in docs/reference/configuration.md:
+  PARLEY_DATABASE_URL    where everything is kept; in development sqlite:///parley.sqlite
+  PARLEY_ISSUER          the public URL; in development http://127.0.0.1:8000
+  PARLEY_TOKEN_KEY_FILE  the private JWK that signs access tokens (parley keys new --use token)
+  PARLEY_ENVIRONMENT     production: refuses to start without these three, or with debug on
 
 \b
 Example:

@@ -22,9 +22,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Payer, brand or operator.",
         ),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisations")),
         comment="Organisations, registered by the operator.",
     )
@@ -32,22 +30,16 @@ def upgrade() -> None:
         "clients",
         sa.Column("id", sa.Text(), nullable=False, comment="OAuth client id."),
         sa.Column("organisation", sa.Text(), nullable=False, comment="For whom it asks."),
-        sa.Column(
-            "scopes", sa.Text(), nullable=False, comment="OAuth scopes that it may ask for, a JSON list."
-        ),
+        sa.Column("scopes", sa.Text(), nullable=False, comment="OAuth scopes that it may ask for, a JSON list."),
         sa.Column("public_keys", sa.Text(), nullable=False, comment="Its public keys, a JSON list of JWKs."),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."),
         sa.ForeignKeyConstraint(["organisation"], ["organisations.id"], name=op.f("fk_clients_organisation")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clients")),
         comment="Programs that ask for tokens on behalf of an organisation.",
     )
     op.create_table(
         "contracts",
-        sa.Column(
-            "id", sa.Text(), nullable=False, comment="Id of the contract, the same in all its versions."
-        ),
+        sa.Column("id", sa.Text(), nullable=False, comment="Id of the contract, the same in all its versions."),
         sa.Column("version", sa.Integer(), nullable=False, comment="Version, from 1."),
         sa.Column(
             "stage",
@@ -91,12 +83,8 @@ def upgrade() -> None:
             nullable=True,
             comment="For a second population: the operator's statement that no person is in both.",
         ),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."
-        ),
-        sa.ForeignKeyConstraint(
-            ["organisation"], ["organisations.id"], name=op.f("fk_populations_organisation")
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."),
+        sa.ForeignKeyConstraint(["organisation"], ["organisations.id"], name=op.f("fk_populations_organisation")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_populations")),
         comment="All persons whose records a provider may ever post; a lifetime privacy loss belongs to one.",
     )
@@ -107,12 +95,8 @@ def upgrade() -> None:
         sa.Column("organisation", sa.Text(), nullable=False, comment="Who signs with it."),
         sa.Column("kid", sa.Text(), nullable=False, comment="Key id, unique within the organisation."),
         sa.Column("public_key", sa.Text(), nullable=False, comment="The public key, a JWK."),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."
-        ),
-        sa.ForeignKeyConstraint(
-            ["organisation"], ["organisations.id"], name=op.f("fk_signing_keys_organisation")
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="When it was registered."),
+        sa.ForeignKeyConstraint(["organisation"], ["organisations.id"], name=op.f("fk_signing_keys_organisation")),
         sa.PrimaryKeyConstraint("organisation", "kid", name=op.f("pk_signing_keys")),
         comment="Public keys with which organisations sign contracts; apart from client keys.",
     )
@@ -131,9 +115,7 @@ def upgrade() -> None:
             ["contracts.id", "contracts.version"],
             name=op.f("fk_contract_parties_contract_id_contract_version"),
         ),
-        sa.PrimaryKeyConstraint(
-            "contract_id", "contract_version", "organisation", name=op.f("pk_contract_parties")
-        ),
+        sa.PrimaryKeyConstraint("contract_id", "contract_version", "organisation", name=op.f("pk_contract_parties")),
         comment="Which organisations a contract names: an index into the documents, to list by party.",
     )
     op.create_index("ix_contract_parties_organisation", "contract_parties", ["organisation"])
@@ -145,9 +127,7 @@ def upgrade() -> None:
         sa.Column("organisation", sa.Text(), nullable=False, comment="The party that signed."),
         sa.Column("kid", sa.Text(), nullable=False, comment="Id of the signing key."),
         sa.Column("public_key", sa.Text(), nullable=False, comment="The key (JWK) as it was at signing."),
-        sa.Column(
-            "jws", sa.Text(), nullable=False, comment="Detached JWS (RFC 7515 appendix F) over the document."
-        ),
+        sa.Column("jws", sa.Text(), nullable=False, comment="Detached JWS (RFC 7515 appendix F) over the document."),
         sa.Column("signer_name", sa.Text(), nullable=False, comment="Who signed, in person."),
         sa.Column("signer_title", sa.Text(), nullable=False, comment="In what office."),
         sa.Column(
@@ -161,12 +141,8 @@ def upgrade() -> None:
             ["contracts.id", "contracts.version"],
             name=op.f("fk_signatures_contract_id_contract_version"),
         ),
-        sa.ForeignKeyConstraint(
-            ["organisation"], ["organisations.id"], name=op.f("fk_signatures_organisation")
-        ),
-        sa.PrimaryKeyConstraint(
-            "contract_id", "contract_version", "organisation", name=op.f("pk_signatures")
-        ),
+        sa.ForeignKeyConstraint(["organisation"], ["organisations.id"], name=op.f("fk_signatures_organisation")),
+        sa.PrimaryKeyConstraint("contract_id", "contract_version", "organisation", name=op.f("pk_signatures")),
         comment="Signatures under proposed contracts, one a party and version. Append-only.",
     )
     op.create_table(
@@ -178,9 +154,7 @@ def upgrade() -> None:
         sa.Column("provider", sa.Text(), nullable=False, comment="Who posted it."),
         sa.Column("population", sa.Text(), nullable=False, comment="Whose loss it adds to."),
         sa.Column("period", sa.Text(), nullable=False, comment="Period that was posted, such as 2025-01."),
-        sa.Column(
-            "attempt", sa.Integer(), nullable=False, comment="How often noise may have been drawn for it."
-        ),
+        sa.Column("attempt", sa.Integer(), nullable=False, comment="How often noise may have been drawn for it."),
         sa.Column(
             "lease_until",
             sa.DateTime(timezone=True),
@@ -227,42 +201,26 @@ def upgrade() -> None:
         "ledger_entries",
         sa.Column("id", sa.Text(), nullable=False, comment="Id of the entry."),
         sa.Column("population", sa.Text(), nullable=False, comment="Whose account it is."),
-        sa.Column(
-            "sequence", sa.Integer(), nullable=False, comment="Place in the account's sequence, without gaps."
-        ),
+        sa.Column("sequence", sa.Integer(), nullable=False, comment="Place in the account's sequence, without gaps."),
         sa.Column(
             "kind",
             sa.Enum("grant", "debit", name="kind", native_enum=False, create_constraint=True),
             nullable=False,
             comment="What the entry does.",
         ),
-        sa.Column(
-            "charge_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: the release's loss by itself."
-        ),
-        sa.Column(
-            "increment_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: by how much the loss rose."
-        ),
-        sa.Column(
-            "granted_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: all granted, this included."
-        ),
-        sa.Column(
-            "spent_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: all spent, this included."
-        ),
+        sa.Column("charge_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: the release's loss by itself."),
+        sa.Column("increment_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: by how much the loss rose."),
+        sa.Column("granted_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: all granted, this included."),
+        sa.Column("spent_nano", sa.BigInteger(), nullable=False, comment="Nano-rho: all spent, this included."),
         sa.Column("contract_id", sa.Text(), nullable=True, comment="Id of the contract."),
         sa.Column("contract_version", sa.Integer(), nullable=True, comment="Version of the contract."),
         sa.Column("feed", sa.Text(), nullable=True, comment="Feed that was measured."),
         sa.Column("period", sa.Text(), nullable=True, comment="Period that was measured."),
         sa.Column("submission_id", sa.Text(), nullable=True, comment="Submission that was paid for."),
-        sa.Column(
-            "attempt", sa.Integer(), nullable=True, comment="Attempt of the submission that was paid for."
-        ),
+        sa.Column("attempt", sa.Integer(), nullable=True, comment="Attempt of the submission that was paid for."),
         sa.Column("event", sa.Text(), nullable=False, comment="All that is needed to account anew, as JSON."),
-        sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), nullable=False, comment="When the entry was made."
-        ),
-        sa.CheckConstraint(
-            "charge_nano >= 0 AND increment_nano >= 0", name=op.f("ck_ledger_entries_nothing_refunded")
-        ),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, comment="When the entry was made."),
+        sa.CheckConstraint("charge_nano >= 0 AND increment_nano >= 0", name=op.f("ck_ledger_entries_nothing_refunded")),
         sa.CheckConstraint("sequence >= 1", name=op.f("ck_ledger_entries_sequence_from_one")),
         sa.CheckConstraint("spent_nano <= granted_nano", name=op.f("ck_ledger_entries_within_grants")),
         sa.ForeignKeyConstraint(
@@ -270,9 +228,7 @@ def upgrade() -> None:
             ["contracts.id", "contracts.version"],
             name=op.f("fk_ledger_entries_contract_id_contract_version"),
         ),
-        sa.ForeignKeyConstraint(
-            ["population"], ["populations.id"], name=op.f("fk_ledger_entries_population")
-        ),
+        sa.ForeignKeyConstraint(["population"], ["populations.id"], name=op.f("fk_ledger_entries_population")),
         sa.ForeignKeyConstraint(
             ["submission_id"],
             ["submissions.id"],
@@ -329,9 +285,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["debit_id"], ["ledger_entries.id"], name=op.f("fk_releases_debit_id")),
         sa.ForeignKeyConstraint(["population"], ["populations.id"], name=op.f("fk_releases_population")),
         sa.ForeignKeyConstraint(["provider"], ["organisations.id"], name=op.f("fk_releases_provider")),
-        sa.ForeignKeyConstraint(
-            ["submission_id"], ["submissions.id"], name=op.f("fk_releases_submission_id")
-        ),
+        sa.ForeignKeyConstraint(["submission_id"], ["submissions.id"], name=op.f("fk_releases_submission_id")),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_releases")),
         sa.UniqueConstraint("debit_id", name=op.f("uq_releases_debit_id")),
         sa.UniqueConstraint("id", name=op.f("uq_releases_id")),
@@ -339,9 +293,7 @@ def upgrade() -> None:
         comment="Noisy releases, out for ever. Append-only.",
         sqlite_autoincrement=True,
     )
-    op.create_index(
-        "ix_releases_contract_id_contract_version", "releases", ["contract_id", "contract_version"]
-    )
+    op.create_index("ix_releases_contract_id_contract_version", "releases", ["contract_id", "contract_version"])
 
     for table in ("ledger_entries", "releases", "signatures"):
         make_append_only(table)

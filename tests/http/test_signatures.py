@@ -1,0 +1,197 @@
+"""A signature counts when the right organisation signed this very document with a key registered for it."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import rfc8785
+from joserfc import jws
+from joserfc.jwk import import_key
+
+from api.auth.keys import new_private_jwk
+from contracts.parties import JsonObject
+from contracts.signing import sign
+from tests.http.test_bad_input import assert_problem
+from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange, public, small_contract
+
+PATH = f"/v1/contracts/{CONTRACT}"
+SIGNATURES = f"{PATH}/signatures"
+WHO = ("Ann Officer", "Privacy Officer")
+
+
+@pytest.fixture
+def proposed(small: SmallExchange) -> SmallExchange:
+    small.post(BRAND, "/v1/contracts", small_contract())
+    assert small.post(BRAND, f"{PATH}/proposal").status_code == 200
+    return small
+
+
+def document(small: SmallExchange) -> JsonObject:
+    return dict(small.get(BRAND, PATH).get_json()["document"])
+
+
+def encoded(value: Any) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def header(small: SmallExchange, **changes: Any) -> JsonObject:
+    key = small.signing_keys["sierra"]
+    full = {"alg": "ES384", "kid": key["kid"], "signer_name": WHO[0], "signer_title": WHO[1], **changes}
+    return {name: value for name, value in full.items() if value is not None}
+
+
+def truly_signed(small: SmallExchange, head: JsonObject) -> str:
+    """By sierra's own key over the right document, whatever the header says: only the header is at fault."""
+    signing_input = f"{encoded(head)}.{encoded(rfc8785.dumps(document(small)))}".encode()
+    key = import_key(small.signing_keys["sierra"])
+    signature = jws.JWSRegistry.algorithms["ES384"].sign(signing_input, key)
+    return f"{encoded(head)}..{encoded(signature)}"
+
+
+def by(key: str) -> Callable[[SmallExchange], str]:
+    return lambda small: sign(document(small), small.signing_keys[key], *WHO)
+
+
+def with_new_key(small: SmallExchange) -> str:
+    return sign(document(small), new_private_jwk("ES384"), *WHO)
+
+
+def with_new_key_under_the_registered_name(small: SmallExchange) -> str:
+    key = new_private_jwk("ES384") | {"kid": small.signing_keys["sierra"]["kid"]}
+    return sign(document(small), key, *WHO)
+
+
+def tampered(small: SmallExchange) -> str:
+    return sign(document(small) | {"title": "Other"}, small.signing_keys["sierra"], *WHO)
+
+
+def of_the_draft(small: SmallExchange) -> str:
+    return sign(small_contract(), small.signing_keys["sierra"], *WHO)
+
+
+def of_another_contract(small: SmallExchange) -> str:
+    small.post(BRAND, "/v1/contracts", small_contract(id="dsc-other"))
+    other = small.post(BRAND, "/v1/contracts/dsc-other/proposal").get_json()["document"]
+    return sign(other, small.signing_keys["sierra"], *WHO)
+
+
+def with_payload(small: SmallExchange) -> str:
+    head, _, signature = by("sierra")(small).split(".")
+    return f"{head}.{encoded(rfc8785.dumps(document(small)))}.{signature}"
+
+
+def hmac_with_the_public_key(small: SmallExchange) -> str:
+    head = header(small, alg="HS256")
+    return f"{encoded(head)}..{encoded(b'0' * 32)}"
+
+
+def signed_with(**changes: Any) -> Callable[[SmallExchange], str]:
+    return lambda small: truly_signed(small, header(small, **changes))
+
+
+WRONG: dict[str, tuple[Callable[[SmallExchange], str], str]] = {
+    "a key registered for nobody": (with_new_key, "signing_key_unknown"),
+    "the key of another organisation": (by("lakeshore"), "signing_key_unknown"),
+    "another key under the registered name": (with_new_key_under_the_registered_name, "signature_invalid"),
+    "another document": (tampered, "signature_invalid"),
+    "the draft instead of the proposal": (of_the_draft, "signature_invalid"),
+    "another contract": (of_another_contract, "signature_invalid"),
+    "a payload of its own": (with_payload, "signature_invalid"),
+    "an unknown kid": (signed_with(kid="nobody"), "signing_key_unknown"),
+    "a kid with a NUL": (signed_with(kid="a\u0000b"), "signing_key_unknown"),
+    "a header too many": (signed_with(jku="https://evil.example"), "signature_invalid"),
+    "a key brought along": (signed_with(jwk={"kty": "oct", "k": "AA"}), "signature_invalid"),
+    "crit": (signed_with(crit=["b64"], b64=False), "signature_invalid"),
+    "no alg": (signed_with(alg=None), "signature_invalid"),
+    "alg none": (lambda small: f"{encoded(header(small, alg='none'))}..{encoded(b'x')}", "signature_invalid"),
+    "alg none and nothing": (lambda small: f"{encoded(header(small, alg='none'))}..", "signature_invalid"),
+    "alg HS256": (hmac_with_the_public_key, "signature_invalid"),
+    "an alg of another key type": (signed_with(alg="PS256"), "signature_invalid"),
+    "an alg that is a number": (signed_with(alg=384), "signature_invalid"),
+    "an alg that is a list": (signed_with(alg=["ES384"]), "signature_invalid"),
+    "an alg that is an object": (signed_with(alg={}), "signature_invalid"),
+    "a typ that is a list": (signed_with(typ=[]), "signature_invalid"),
+    "no signer": (signed_with(signer_name=None), "signature_invalid"),
+    "an empty signer": (signed_with(signer_name=""), "signature_invalid"),
+    "a signer that is a number": (signed_with(signer_title=7), "signature_invalid"),
+    "a signer of great length": (signed_with(signer_name="x" * 201), "signature_invalid"),
+    "a header that is no object": (lambda _: f"{encoded([1])}..{encoded(b'x')}", "signature_invalid"),
+    "a header of great depth": (lambda _: f"{encoded(b'[' * 5000)}..{encoded(b'x')}", "signature_invalid"),
+    "a header that is no JSON": (lambda _: f"{encoded(b'{')}..{encoded(b'x')}", "signature_invalid"),
+    "a header that is no base64": (lambda _: "a..b", "signature_invalid"),
+    "letters from elsewhere": (lambda small: by("sierra")(small)[:-2] + "ää", "signature_invalid"),
+    "a surrogate": (lambda small: by("sierra")(small)[:-2] + "\ud800", "signature_invalid"),
+    "a cut signature": (lambda small: by("sierra")(small)[:-6], "signature_invalid"),
+    "no dots": (lambda _: "abc", "signature_invalid"),
+    "three dots": (lambda small: by("sierra")(small) + ".", "signature_invalid"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_signature_is_refused_and_leaves_nothing(proposed: SmallExchange, name: str) -> None:
+    make, fault = WRONG[name]
+
+    answered = proposed.post("sierra", SIGNATURES, {"jws": make(proposed)})
+
+    assert_problem(answered, 422, "signature-invalid", "/jws", fault)
+    view = proposed.get("sierra", PATH).get_json()
+    assert (view["signatures"], view["status"]) == ([], "proposed")
+
+
+def test_a_foreigner_cannot_sign(proposed: SmallExchange) -> None:
+    assert_problem(
+        proposed.post("foreigner", SIGNATURES, {"jws": by("foreigner")(proposed)}), 404, "contract-not-found"
+    )
+
+
+def test_an_organisation_signs_once(proposed: SmallExchange) -> None:
+    assert proposed.sign("sierra").status_code == 201
+
+    assert_problem(proposed.sign("sierra"), 409, "already-exists")
+    assert len(proposed.get("sierra", PATH).get_json()["signatures"]) == 1
+
+
+def test_a_signature_counts_for_its_own_organisation_only(proposed: SmallExchange) -> None:
+    signature = by("sierra")(proposed)
+    assert proposed.post("sierra", SIGNATURES, {"jws": signature}).status_code == 201
+
+    assert_problem(
+        proposed.post("lakeshore", SIGNATURES, {"jws": signature}),
+        422,
+        "signature-invalid",
+        "/jws",
+        "signing_key_unknown",
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["ES384", "PS256", "Ed25519"])
+def test_every_kind_of_signing_key_signs(proposed: SmallExchange, algorithm: str) -> None:
+    key = {
+        "ES384": lambda: new_private_jwk("ES384"),
+        "PS256": lambda: _generated("RSA", 2048),
+        "Ed25519": lambda: _generated("OKP", "Ed25519"),
+    }[algorithm]()
+    proposed.wiring.registering.add_signing_key("sierra", public(key))
+
+    answered = proposed.post("sierra", SIGNATURES, {"jws": sign(document(proposed), key, *WHO)})
+
+    assert answered.status_code == 201, answered.get_json()
+    assert answered.get_json()["signatures"][0]["kid"] == key["kid"]
+
+
+def _generated(kind: str, size: Any) -> JsonObject:
+    from joserfc.jwk import OKPKey, RSAKey
+
+    key = RSAKey.generate_key(size) if kind == "RSA" else OKPKey.generate_key(size)
+    key.ensure_kid()
+    return dict(key.as_dict(private=True))
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"jws": ""}, {"jws": None}, {"jws": 7}, {"jws": "x" * 9000}, {"jws": "a..b", "more": 1}], ids=ascii
+)
+def test_a_request_that_holds_no_signature_is_malformed(proposed: SmallExchange, body: JsonObject) -> None:
+    assert_problem(proposed.post("sierra", SIGNATURES, body), 422, "input-invalid")
