@@ -49,6 +49,10 @@ class ExchangeClient:
             raise ProblemAnswered(response.status_code, _json_object(response))
         return _json_object(response)
 
+    def token(self) -> str:
+        """An access token of this client. Raises TokenNotGranted."""
+        return self._tokens.token()
+
     def add_organisation(self, organisation_id: str, name: str, role: str) -> JsonObject:
         return self.request("POST", "/v1/organisations", json={"id": organisation_id, "name": name, "role": role})
 

@@ -41,7 +41,7 @@ class StrictParser(FlaskParser):
 
     def _raw_load_json(self, req: Request) -> Any:
         try:
-            return load_strict(req.get_data(cache=False))
+            return load_strict(_whole_body(req))
         except JsonRefused as refused:
             raise ApiProblem("request-malformed", 400, str(refused)) from None
 
@@ -88,7 +88,19 @@ def _require_media_type() -> None:
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise ApiProblem("media-type-unsupported", 415, "Send the body without a content encoding.")
     if request.max_content_length is not None and (request.content_length or 0) > request.max_content_length:
-        raise ApiProblem("body-too-large", 413, "The body is larger than this exchange takes.")
+        raise _too_large()
+
+
+def _whole_body(req: Request) -> bytes:
+    """Raises ApiProblem for a body in chunks that reaches the limit: Werkzeug cuts it off there without a word."""
+    body = req.get_data(cache=False)
+    if req.content_length is None and req.max_content_length is not None and len(body) >= req.max_content_length:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> ApiProblem:
+    return ApiProblem("body-too-large", 413, "The body is larger than this exchange takes.")
 
 
 def _security_headers(response: Any) -> Any:

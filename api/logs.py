@@ -35,6 +35,11 @@ def log_unexpected(error: BaseException, endpoint: str | None) -> None:
     _log.error("unexpected", kind=type(error).__name__, endpoint=endpoint, frames=frames[-8:])
 
 
+def log_unreadable(error: Exception) -> None:
+    """A request that is no HTTP: in which way. Never what it said: that can be part of a body."""
+    _log.warning("unreadable", kind=type(error).__name__)
+
+
 def register_request_log(app: Flask) -> None:
     """One line a request: who, which route (never the address with its values), which status."""
 

@@ -12,13 +12,12 @@ from api.problems import MEDIA_TYPE, http_response
 from api.schemas.fields import ProblemSchema
 
 VERSION: Final = "1"
-_DESCRIPTION: Final = """\
-Insurers post longitudinal claims aggregates, brands post outcome aggregates, and both read joint statistics that
-reveal nothing about any single person. A provider's period is measured once, under differential privacy, and
-answered for ever: every answer is post-processing of stored noisy releases.
-
-Every error is a problem document (RFC 9457) with a stable type, `urn:parley:problem:<code>`.
-"""
+_DESCRIPTION: Final = (
+    "Insurers post longitudinal claims aggregates, brands post outcome aggregates, and both read joint statistics that "
+    "reveal nothing about any single person. A provider's period is measured once, under differential privacy, and "
+    "answered for ever: every answer is post-processing of stored noisy releases. Every error is a problem document "
+    "(RFC 9457) with a stable type, `urn:parley:problem:<code>`."
+)
 
 
 class ParleyApi(Api):

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from contracts.parties import JsonObject
 from contracts.refusals import BudgetExhausted
+from contracts.terms import write_draws
 from privacy.loss import increment_nano
 from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import MeasurementPlan
@@ -185,17 +186,4 @@ class Account:
 
 
 def _event(plan: MeasurementPlan) -> JsonObject:
-    return {
-        "mechanism": MECHANISM,
-        "relation": "add_or_remove",
-        "draws": [
-            {
-                "measure": draw.measure,
-                "margin": list(draw.margin),
-                "sigma": draw.sigma,
-                "l2_squared": draw.l2_squared,
-                "charge_nano": draw.charge_nano,
-            }
-            for draw in plan.draws
-        ],
-    }
+    return {"mechanism": MECHANISM, "relation": "add_or_remove", "draws": write_draws(plan)}

@@ -14,6 +14,7 @@ from contracts.invariants import Invariant, parse_invariant
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain, Period, PeriodRange
 from contracts.records import ContractRecord
+from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import Draw, MeasurementPlan
 from privacy.units import budget_nano
 
@@ -205,20 +206,21 @@ def _read_plan(plan: JsonObject) -> MeasurementPlan:
 
 def write_plan(plan: MeasurementPlan) -> JsonObject:
     """The plan as it stands in the signed document."""
-    return {
-        "mechanism": "discrete_gaussian",
-        "draws": [
-            {
-                "measure": draw.measure,
-                "margin": list(draw.margin),
-                "sigma": draw.sigma,
-                "l2_squared": draw.l2_squared,
-                "charge_nano": draw.charge_nano,
-            }
-            for draw in plan.draws
-        ],
-        "charge_nano": plan.charge_nano,
-    }
+    return {"mechanism": MECHANISM, "draws": write_draws(plan), "charge_nano": plan.charge_nano}
+
+
+def write_draws(plan: MeasurementPlan) -> list[JsonObject]:
+    """The draws of a plan: in the signed document, and in the ledger entry that pays for them."""
+    return [
+        {
+            "measure": draw.measure,
+            "margin": list(draw.margin),
+            "sigma": draw.sigma,
+            "l2_squared": draw.l2_squared,
+            "charge_nano": draw.charge_nano,
+        }
+        for draw in plan.draws
+    ]
 
 
 def repeated(names: Iterable[str]) -> set[str]:

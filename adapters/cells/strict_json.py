@@ -10,7 +10,7 @@ class JsonRefused(ValueError):
     """The text is not JSON, or JSON that two readers could understand differently."""
 
 
-_SURROGATE = re.compile(rb"\\\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Fractional:

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "ask": "Ask a statistic.",
     "ledger": "Read your population's privacy losses.",
     "coverage": "See which periods can be asked.",
+    "token": "Print an access token, for curl.",
 }
 
 
@@ -38,6 +39,6 @@ def main() -> None:
     """Payers and brands post aggregates, and both read joint statistics that reveal nothing about any person.
 
     The operator's commands (migrate, org, population, client, keys add) work on the database of
-    PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage) call an exchange
+    PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage, token) call an exchange
     over HTTP, as the client that PARLEY_URL, PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE describe.
     """

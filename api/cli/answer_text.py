@@ -33,8 +33,21 @@ def coverage_text(line: JsonObject) -> str:
     text = f"{line['feed']}, {len(line['covered'])} of {len(line['asked'])} periods, providers: {providers}"
     for state in ("missing", "provisional"):
         if line[state]:
-            text += f"; {state}: {', '.join(line[state])}"
+            text += f"; {state}: {_runs(line[state], line['asked'])}"
     return text
+
+
+def _runs(periods: list[str], asked: list[str]) -> str:
+    """Periods with those that follow each other as `first..last`."""
+    runs: list[list[str]] = []
+    for before, period in zip([None, *asked], asked, strict=False):
+        if period not in periods:
+            continue
+        if runs and runs[-1][-1] == before:
+            runs[-1].append(period)
+        else:
+            runs.append([period])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
 
 
 def _say_rows(answer: JsonObject) -> None:

@@ -65,5 +65,9 @@ def problem_failure(problem: JsonObject) -> Failure:
     code = str(problem.get("type", "")).rpartition(":")[2]
     detail = str(problem.get("detail") or problem.get("title") or "The exchange refused.")
     faults = [f"{fault['pointer'] or '/'}: {fault['detail']}" for fault in problem.get("errors", [])]
-    others = [f"{name}: {value}" for name, value in problem.items() if name not in _STANDARD_MEMBERS]
+    others = [f"{name}: {_value_text(problem[name])}" for name in problem if name not in _STANDARD_MEMBERS]
     return Failure(f"{detail} ({code})" if code else detail, [*faults, *others])
+
+
+def _value_text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -57,7 +57,7 @@ def follow_up_contract(first: JsonObject, payer: str) -> JsonObject:
 
 def last_final_year(today: date) -> int:
     """The last calendar year whose run-out is over, so that nothing of it is provisional."""
-    return (today - timedelta(days=RUN_OUT_DAYS + 1)).year - 1
+    return (today - timedelta(days=RUN_OUT_DAYS)).year - 1
 
 
 def _years_later(day: date, years: int) -> date:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from statistics import NormalDist
 from typing import Any, Final
 
 from api.demo.promises import promise
 from api.demo.world import Cells, World
 from contracts.parties import JsonObject
 from contracts.periods import Grain, Period
-from privacy.intervals import z_value
 
 # An estimate this many standard deviations off is no bad luck: one demo in more than 10^12 would see it.
 MOST_DEVIATIONS: Final = 8
@@ -81,7 +81,7 @@ def _deviations(row: dict[str, Any], confidence: float) -> float:
     """How far off, in standard deviations as the longer side of the interval tells them."""
     interval, value = row["interval"], row["value"]
     side = max(interval["upper"] - value, value - interval["lower"])
-    return float(abs(value - row["exact"]) * z_value(confidence) / side)
+    return float(abs(value - row["exact"]) / side * NormalDist().inv_cdf(0.5 + confidence / 2))
 
 
 def _totals(posted: Posted, measure: str, by: Stratum, **only: str) -> Counter[Stratum]:

@@ -42,15 +42,21 @@ QUESTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "psp_penetration": {"by": "region", "where": "product:helixor"},
     "joint_table": {"by": "region,quarter", "measures": "enrolled,contacts"},
 }
+Receipts = dict[str, list[JsonObject]]
+
+
+class FolderTaken(Exception):
+    """There is something in the folder that the demo was to keep its own in."""
+
+
 EXPECTED_FAILURES: Final = (
+    FolderTaken,
     PromiseBroken,
     ProblemAnswered,
     ServerNotReady,
     TokenNotGranted,
     httpx.TransportError,
 )
-
-Receipts = dict[str, list[JsonObject]]
 
 
 def run_demo(as_json: bool, keep: Path | None = None) -> int:
@@ -63,7 +69,7 @@ def run_demo(as_json: bool, keep: Path | None = None) -> int:
         with _folder(keep) as folder:
             results = _play(folder, narrator)
     except KeyboardInterrupt:
-        print("Stopped: the server is down and nothing is left.", file=sys.stderr)
+        print("Stopped, and the server with it.", file=sys.stderr)
         return 130
     except EXPECTED_FAILURES as failure:
         print(f"The demo did not go as promised. {type(failure).__name__}: {failure}", file=sys.stderr)
@@ -89,7 +95,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         return
     keep.mkdir(parents=True, exist_ok=True)
     if any(keep.iterdir()):
-        raise PromiseBroken(f"The folder {keep} is not empty, and nothing in it is overwritten.")
+        raise FolderTaken(f"{keep} is not empty, and nothing in it is overwritten.")
     yield keep
 
 

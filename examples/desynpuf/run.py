@@ -14,7 +14,7 @@ from math import sqrt
 from pathlib import Path
 from string import Template
 from tempfile import TemporaryDirectory
-from textwrap import fill
+from textwrap import wrap
 from typing import Final
 
 import yaml
@@ -50,7 +50,7 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(results, indent=2))
     else:
-        narrator.say(*_answers_text(results), "", fill(_budget_text(results), WIDTH))
+        narrator.say(*results_text(results))
     return 0
 
 
@@ -132,14 +132,16 @@ def _exact(members: list[Member]) -> dict[str, Exact]:
     }
 
 
-def _answers_text(results: JsonObject) -> list[str]:
+def results_text(results: JsonObject) -> list[str]:
+    """Answers and what they cost, as lines of plain text."""
     rows = [
         [" ".join(row["key"].values()) or "overall", *share_cells(row)]
         for answer in results["answers"].values()
         for row in answer["rows"]
     ]
     title = "Adherence: share of persons with at least 80% of days covered by any drug, both years together"
-    return ["", title, "", *table(["group", "estimate", "95% interval", "exact"], rows)]
+    lines = ["", title, "", *table(["group", "estimate", "95% interval", "exact"], rows)]
+    return [*lines, "", *wrap(_budget_text(results), WIDTH)]
 
 
 def _budget_text(results: JsonObject) -> str:

@@ -46,9 +46,7 @@ def support_rows(month: int) -> Rows:
     ]
 
 
-FILLS: Posted = {
-    (name, period): fills_rows(p, m) for p, name in enumerate(PAYERS) for m, period in enumerate(MONTHS)
-}
+FILLS: Posted = {(name, period): fills_rows(p, m) for p, name in enumerate(PAYERS) for m, period in enumerate(MONTHS)}
 ADHERENCE: Posted = {
     (name, period): adherence_rows(p, y) for p, name in enumerate(PAYERS) for y, period in enumerate(YEARS)
 }

@@ -59,7 +59,9 @@ BAD = {
         "pdc_pooled", {"where": "region:east"}, "/where", "value_unknown", ("north", "south")
     ),
     "one unknown value of two": Bad("pdc_pooled", {"where": "region:north,region:east"}, "/where", "value_unknown"),
-    "a filter without a value": Bad("pdc_pooled", {"where": "region:"}, "/where", "filter_invalid", ("dimension:value",)),
+    "a filter without a value": Bad(
+        "pdc_pooled", {"where": "region:"}, "/where", "filter_invalid", ("dimension:value",)
+    ),
     "a filter without a colon": Bad("pdc_pooled", {"where": "region"}, "/where", "filter_invalid"),
     "a filter without a dimension": Bad("pdc_pooled", {"where": ":north"}, "/where", "filter_invalid"),
     "a filter of time": Bad("pdc_pooled", {"where": "month:2025-01"}, "/where", "dimension_unknown"),
@@ -76,9 +78,7 @@ BAD = {
     "three ends": Bad("pdc_pooled", {"periods": "2025-01..2025-02..2025-03"}, "/periods", "period_invalid"),
     "a thirteenth month": Bad("pdc_pooled", {"periods": "2025-13"}, "/periods", "period_invalid"),
     "year zero": Bad("pdc_pooled", {"periods": "0000"}, "/periods", "period_invalid"),
-    "a feed that does not suit": Bad(
-        "pdc_pooled", {"feed": "support"}, "/feed", "feed_unsuitable", ("fills",)
-    ),
+    "a feed that does not suit": Bad("pdc_pooled", {"feed": "support"}, "/feed", "feed_unsuitable", ("fills",)),
     "a feed that is not there": Bad("counts", {"feed": "stays"}, "/feed", "feed_unsuitable", ("fills", "support")),
     "a feed needed": Bad("counts", {}, "/feed", "feed_needed", ("fills", "adherence", "support")),
     "an unknown measure": Bad(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -34,8 +36,9 @@ class Console:
     printed: list[str] = field(default_factory=list)
 
     def run(self, *words: object, answer: str | None = None, **environment: str) -> Any:
-        arguments = [str(word) for word in words]
-        result = CliRunner().invoke(main, arguments, input=answer, env={**self.environment, **environment})
+        settings_of_this_machine = {name: None for name in os.environ if name.startswith("PARLEY_")}
+        settings = {**settings_of_this_machine, **self.environment, **environment}
+        result = CliRunner().invoke(main, [str(word) for word in words], input=answer, env=settings)
         self.printed.append(result.output)
         return result
 
@@ -240,6 +243,7 @@ def test_an_answer_is_a_table_with_what_must_be_known_to_read_it(posted: Console
     assert shown["south", "2025-01"].isdecimal()
     assert shown["south", "2025-02"] == "missing"  # one payer has posted it, and three open a pool
     assert shown["south", "2025-03"] == "missing"
+    assert "missing: 2025-02..2025-03" in table
     for words_below in (
         "Interval (95%):",
         "Coverage: fills, 1 of 3 periods",
@@ -341,6 +345,16 @@ def test_a_client_without_the_scope_is_told_which_it_needs(agreed: Console) -> N
     assert message == "Error: This needs the scope ledger.read. (scope-missing)\n"
 
 
+def test_a_token_is_printed_alone_for_other_programs(served: Console) -> None:
+    token = served.of("sierra").done("token").strip()
+    answer = httpx.get(
+        f"{served.environment['PARLEY_URL']}/v1/contracts",
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
+    assert answer.status_code == 200
+
+
 def test_an_unknown_client_gets_no_token(served: Console) -> None:
     message = served.of("sierra").refused("contract", "list", PARLEY_CLIENT_ID="nobody")
     assert message.startswith("Error: No access token was granted: invalid_client")
@@ -386,9 +400,9 @@ def test_registering_is_checked_as_over_http(registered: Console) -> None:
     assert "/rho: a decimal number" in registered.refused(*words, "much")
     registered.done(*words, "0.1", "--attestation", "No person is in both: separate legal entities.")
     key = registered.folder / "sierra-client.pub.json"
-    words = ("client", "add", "boss", "--organisation", "sierra", "--public-key", str(key), "--scope")
-    assert "/scopes: org.admin is for clients of the operator" in registered.refused(*words, "org.admin")
-    assert "/scopes/0" in registered.refused(*words, "everything")
+    boss = ("client", "add", "boss", "--organisation", "sierra", "--public-key", key, "--scope")
+    assert "/scopes: org.admin is for clients of the operator" in registered.refused(*boss, "org.admin")
+    assert "/scopes/0" in registered.refused(*boss, "everything")
 
 
 def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
@@ -407,9 +421,10 @@ def test_production_is_refused_without_its_secrets(tmp_path: Path) -> None:
     assert bare.refused("migrate") == "Error: production needs PARLEY_DATABASE_URL.\n"
     url = f"sqlite:///{tmp_path / 'parley.sqlite'}"
     whole = {"PARLEY_ISSUER": "https://parley.example", "PARLEY_TOKEN_KEY": "{}", "PARLEY_DATABASE_URL": url}
-    assert "a step of its own" in bare.refused("serve", "--migrate", exit_code=2, **whole)
-    bare.run("migrate", PARLEY_DATABASE_URL=url)
-    assert bare.refused("serve", **whole).startswith("Error: PARLEY_TOKEN_KEY: ")
+    configured = Console(tmp_path, bare.environment | whole)
+    assert "a step of its own" in configured.refused("serve", "--migrate", exit_code=2)
+    configured.done("migrate")
+    assert configured.refused("serve").startswith("Error: PARLEY_TOKEN_KEY: ")
 
 
 def test_no_command_has_printed_a_private_key(posted: Console) -> None:

@@ -44,7 +44,7 @@ def test_every_command_says_what_it_does_and_shows_an_example(words: str) -> Non
     answer = CliRunner().invoke(main, [*words.split()[1:], "--help"])
     assert answer.exit_code == 0
     assert COMMANDS[words].help
-    assert re.search(rf"Examples?:\n(.*\n)*? +(PARLEY_\S+ )?{words}\b", answer.output), answer.output
+    assert words in re.split(r"Examples?:\n", answer.output)[1]
     described = [p for p in COMMANDS[words].params if isinstance(p, click.Option)]
     assert all(option.help for option in described)
 

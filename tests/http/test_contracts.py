@@ -252,9 +252,7 @@ def test_the_list_shows_ones_own_contracts_only_oldest_first(small: SmallExchang
     assert listed("lakeshore") == [(CONTRACT, "in_force")]
 
 
-@pytest.mark.parametrize(
-    "title", ["a\u0000b", "a\ud800b", "\ufeff", "\u202etxt", "Ä" * 400, "\U0001f600"], ids=ascii
-)
+@pytest.mark.parametrize("title", ["a\u0000b", "a\ud800b", "\ufeff", "\u202etxt", "Ä" * 400, "\U0001f600"], ids=ascii)
 def test_any_title_is_taken_whole_or_refused_cleanly(small: SmallExchange, title: str) -> None:
     answered = small.post(BRAND, "/v1/contracts", small_contract(title=title))
 
@@ -290,25 +288,25 @@ def test_the_schema_of_a_feed_takes_what_the_exchange_takes(schema: JsonObject) 
         assert not list(validator.iter_errors(body))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        fills(feed="support"),
-        fills("2024-12"),
-        fills(rows=[fills_row("east")]),
-        fills(rows=[fills_row(members=-1)]),
-        fills(rows=[fills_row(members=1.5)]),
-        fills(rows=[fills_row(members=None)]),
-        fills(rows=[fills_row(extra=1)]),
-        fills(rows=[{"region": "north"}]),
-        fills(columns={}),
-        fills(surprise=1),
-        {"submission_id": str(uuid4()), "feed": "fills", "period": "2025-01"},
-    ],
-    ids=str,
-)
-def test_the_schema_of_a_feed_refuses_what_the_exchange_refuses(schema: JsonObject, body: JsonObject) -> None:
-    assert not jsonschema.Draft202012Validator(schema).is_valid(body)
+NOT_TAKEN = {
+    "another feed": fills(feed="support"),
+    "a period outside": fills("2024-12"),
+    "an unknown value": fills(rows=[fills_row("east")]),
+    "a negative count": fills(rows=[fills_row(members=-1)]),
+    "a fraction": fills(rows=[fills_row(members=1.5)]),
+    "a null": fills(rows=[fills_row(members=None)]),
+    "a field too many": fills(rows=[fills_row(extra=1)]),
+    "a field too few": fills(rows=[{"region": "north"}]),
+    "rows and columns": fills(columns={}),
+    "an unknown member": fills(surprise=1),
+    "no cells": {"submission_id": str(uuid4()), "feed": "fills", "period": "2025-01"},
+}
+
+
+def test_the_schema_of_a_feed_refuses_what_the_exchange_refuses(schema: JsonObject) -> None:
+    validator = jsonschema.Draft202012Validator(schema)
+
+    assert [name for name, body in NOT_TAKEN.items() if validator.is_valid(body)] == []
 
 
 def test_the_schema_says_the_invariants_in_words(schema: JsonObject) -> None:

@@ -14,6 +14,9 @@ import httpx
 import pytest
 
 from api.demo.contract import RUN_OUT_DAYS, demo_contract
+from api.demo.exact import put_exact_beside
+from api.demo.printing import results_text
+from api.demo.promises import PromiseBroken
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS_ALLOWED = 60
@@ -32,11 +35,10 @@ class Demo(NamedTuple):
 
 def demo_process(folder: Path) -> subprocess.Popen[str]:
     """`parley demo --json`, whose temporary files land in `folder`."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(folder)}
     return subprocess.Popen(
         [sys.executable, "-m", "api.cli", "demo", "--json"],
-        cwd=folder,
-        env=environment,
+        cwd=REPOSITORY,
+        env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -69,6 +71,16 @@ def test_the_demo_tells_its_story_line_by_line(demo: Demo) -> None:
     for step in ("registered", "drafted", "Proposed", "in force", "posted", "asked", "ledger", "404", "409"):
         assert step in demo.story, step
     assert all(len(line) <= 100 for line in demo.story.splitlines())
+
+
+@pytest.mark.slow
+def test_the_results_are_readable_without_json(demo: Demo) -> None:
+    lines = results_text(demo.results)
+    told = " ".join(" ".join(lines).split())
+    for needed in ("only a demo can show it", "one person in everything", "last 4 of 8 quarters", "marked as replayed"):
+        assert needed in told
+    assert all(len(line) <= 100 for line in lines)
+    assert sum(line.startswith("  midwest    20") for line in lines) == 4
 
 
 @pytest.mark.slow
@@ -167,6 +179,21 @@ def test_a_demo_that_is_stopped_takes_its_server_and_its_folder_with_it(tmp_path
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{address}/healthz", trust_env=False)
+
+
+@pytest.mark.parametrize(("exact", "holds"), [(1000.0, True), (1078.0, True), (1090.0, False), (912.0, False)])
+def test_an_estimate_that_cannot_be_one_of_its_exact_value_breaks_the_demo(exact: float, holds: bool) -> None:
+    row = {"key": {"region": "west"}, "figure": "enrolled", "state": "shown", "value": 1000.0}
+    answer = {
+        "statistic": "joint_table",
+        "confidence": 0.95,
+        "rows": [row | {"interval": {"lower": 980.0, "upper": 1020.0}}],  # a standard deviation of 10.2
+    }
+    if holds:
+        assert put_exact_beside(answer, {("enrolled", ("west",)): exact})["rows"][0]["exact"] == exact
+        return
+    with pytest.raises(PromiseBroken, match="enrolled of west"):
+        put_exact_beside(answer, {("enrolled", ("west",)): exact})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,19 @@
 import pytest
 
 from contracts.parties import JsonObject, Role
-from tests.http.answers import ADHERENCE, FILLS, MONTHS, SUPPORT, Posted, answer, fills_rows, post, table, totals, values
+from tests.http.answers import (
+    ADHERENCE,
+    FILLS,
+    MONTHS,
+    SUPPORT,
+    Posted,
+    answer,
+    fills_rows,
+    post,
+    table,
+    totals,
+    values,
+)
 from tests.http.test_bad_input import assert_problem
 from tests.support.small_exchange import (
     BRAND,

@@ -10,11 +10,12 @@ import rfc8785
 from joserfc import jws
 from joserfc.jwk import import_key
 
+from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
 from contracts.parties import JsonObject
 from contracts.signing import sign
 from tests.http.test_bad_input import assert_problem
-from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange, public, small_contract
+from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange, small_contract
 
 PATH = f"/v1/contracts/{CONTRACT}"
 SIGNATURES = f"{PATH}/signatures"
@@ -101,7 +102,7 @@ WRONG: dict[str, tuple[Callable[[SmallExchange], str], str]] = {
     "another contract": (of_another_contract, "signature_invalid"),
     "a payload of its own": (with_payload, "signature_invalid"),
     "an unknown kid": (signed_with(kid="nobody"), "signing_key_unknown"),
-    "a kid with a NUL": (signed_with(kid="a\u0000b"), "signing_key_unknown"),
+    "a kid with a NUL": (signed_with(kid="a\u0000b"), "signature_invalid"),
     "a header too many": (signed_with(jku="https://evil.example"), "signature_invalid"),
     "a key brought along": (signed_with(jwk={"kty": "oct", "k": "AA"}), "signature_invalid"),
     "crit": (signed_with(crit=["b64"], b64=False), "signature_invalid"),
@@ -167,27 +168,15 @@ def test_a_signature_counts_for_its_own_organisation_only(proposed: SmallExchang
     )
 
 
-@pytest.mark.parametrize("algorithm", ["ES384", "PS256", "Ed25519"])
-def test_every_kind_of_signing_key_signs(proposed: SmallExchange, algorithm: str) -> None:
-    key = {
-        "ES384": lambda: new_private_jwk("ES384"),
-        "PS256": lambda: _generated("RSA", 2048),
-        "Ed25519": lambda: _generated("OKP", "Ed25519"),
-    }[algorithm]()
-    proposed.wiring.registering.add_signing_key("sierra", public(key))
+@pytest.mark.parametrize("algorithm", ["ES384", "Ed25519", "RS384"])
+def test_every_kind_of_key_that_parley_makes_for_signers_signs(proposed: SmallExchange, algorithm: str) -> None:
+    key = new_private_jwk(algorithm)
+    proposed.wiring.registering.add_signing_key("sierra", public_members(key))
 
     answered = proposed.post("sierra", SIGNATURES, {"jws": sign(document(proposed), key, *WHO)})
 
     assert answered.status_code == 201, answered.get_json()
     assert answered.get_json()["signatures"][0]["kid"] == key["kid"]
-
-
-def _generated(kind: str, size: Any) -> JsonObject:
-    from joserfc.jwk import OKPKey, RSAKey
-
-    key = RSAKey.generate_key(size) if kind == "RSA" else OKPKey.generate_key(size)
-    key.ensure_kid()
-    return dict(key.as_dict(private=True))
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,7 @@ def test_counts_from_1_to_10_are_suppressed(masking: SmallExchange, count: int, 
     rows = [fills_row(members=count, days_covered=9 * count, treatment_days=18 * count)]
     post(masking, "fills", shared_out("2025-01", rows))
 
-    answered = answer(
-        masking, "counts", feed="fills", by="region,sex", measures="members", periods="2025-01..2025-02"
-    )
+    answered = answer(masking, "counts", feed="fills", by="region,sex", measures="members", periods="2025-01..2025-02")
 
     found = table(answered)
     cell = found["north", "F"]
@@ -55,9 +53,7 @@ def test_suppressed_missing_and_zero_are_three_states(masking: SmallExchange) ->
     rows = [fills_row(members=5, days_covered=45, treatment_days=90)]
     post(masking, "fills", shared_out("2025-01", rows) | shared_out("2025-02", []))
 
-    answered = answer(
-        masking, "counts", feed="fills", by="month", measures="members", periods="2025-01..2025-03"
-    )
+    answered = answer(masking, "counts", feed="fills", by="month", measures="members", periods="2025-01..2025-03")
 
     shown = [(row["state"], row["value"]) for row in answered["rows"]]
     assert shown == [("suppressed", None), ("shown", 0), ("missing", None)]

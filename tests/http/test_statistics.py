@@ -140,12 +140,8 @@ def test_only_the_measures_asked_are_answered_in_the_order_asked(filled: SmallEx
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
-def test_the_interval_of_a_pooled_count_follows_from_the_signed_sigma(
-    filled: SmallExchange, confidence: float
-) -> None:
-    answered = answer(
-        filled, "counts", feed="fills", by="region", measures="days_covered", confidence=str(confidence)
-    )
+def test_the_interval_of_a_pooled_count_follows_from_the_signed_sigma(filled: SmallExchange, confidence: float) -> None:
+    answered = answer(filled, "counts", feed="fills", by="region", measures="days_covered", confidence=str(confidence))
 
     # Independent draws: three payers, twelve months, two sexes.
     sd = draws(filled, 0)["days_covered"] * np.sqrt(3 * 12 * 2)
@@ -161,9 +157,7 @@ def test_the_interval_of_a_pooled_count_follows_from_the_signed_sigma(
 
 
 @pytest.mark.parametrize("by", [(), ("region",), ("region", "year"), ("year",)], ids=str)
-def test_adherence_rate_is_the_share_of_members_in_bands_from_80(
-    filled: SmallExchange, by: tuple[str, ...]
-) -> None:
+def test_adherence_rate_is_the_share_of_members_in_bands_from_80(filled: SmallExchange, by: tuple[str, ...]) -> None:
     adherent = totals(ADHERENCE, "members", by, {"adherence_band": ["p80_100"]})
     everyone = totals(ADHERENCE, "members", by)
 
@@ -254,9 +248,7 @@ def test_pdc_and_penetration_intervals_take_both_sides_noise(filled: SmallExchan
 # --- what must not matter
 
 
-def test_the_order_of_posted_rows_does_not_matter(
-    filled: SmallExchange, migrated_sqlite_url: str
-) -> None:
+def test_the_order_of_posted_rows_does_not_matter(filled: SmallExchange, migrated_sqlite_url: str) -> None:
     turned = SmallExchange(migrated_sqlite_url, noise=NoNoise())
     turned.agree()
     post(turned, "fills", {key: rows[::-1] for key, rows in FILLS.items()})

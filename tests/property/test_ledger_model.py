@@ -193,9 +193,7 @@ def test_an_account_without_entries_has_nothing_to_spend() -> None:
         ({"feed_ceiling_nano": 69}, 1000, "feed"),
     ],
 )
-def test_each_ceiling_is_kept_to_the_last_nano_rho(
-    changes: dict[str, int], granted: int, ceiling: str
-) -> None:
+def test_each_ceiling_is_kept_to_the_last_nano_rho(changes: dict[str, int], granted: int, ceiling: str) -> None:
     with pytest.raises(BudgetExhausted) as raised:
         entries_of(a_purchase(**changes), granted=granted)
     assert raised.value.extra["ceiling"] == ceiling
@@ -209,9 +207,7 @@ def test_a_period_beyond_k_of_the_same_charge_costs_nothing_more() -> None:
 
 
 def test_a_resumed_draw_is_paid_in_full_even_beyond_k() -> None:
-    posted = [
-        a_purchase(period=f"2025-0{i}", submission_id=f"s{i}", feed_ceiling_nano=400) for i in (1, 2, 3)
-    ]
+    posted = [a_purchase(period=f"2025-0{i}", submission_id=f"s{i}", feed_ceiling_nano=400) for i in (1, 2, 3)]
     entries = entries_of(*posted, replace(posted[2], attempt=2), replace(posted[2], attempt=3))
     assert [entry.increment_nano for entry in entries] == [0, 70, 70, 0, 70, 70]
 

@@ -83,9 +83,7 @@ def test_increments_add_up_to_the_loss_in_any_order_of_arrival(
 
 
 @pytest.mark.parametrize(("first", "further", "k"), [([1], [], 0), ([-1], [], 1), ([], [-1], 1)])
-def test_no_k_below_one_and_no_negative_charge_is_added_up(
-    first: list[int], further: list[int], k: int
-) -> None:
+def test_no_k_below_one_and_no_negative_charge_is_added_up(first: list[int], further: list[int], k: int) -> None:
     with pytest.raises(ValueError, match="k is at least 1"):
         feed_loss_nano(first, further, k)
 

@@ -22,9 +22,7 @@ STRATA = 2
 # In each period a person is absent, or lies in one stratum with an amount.
 Presence = tuple[int, int] | None
 History = tuple[Presence, ...]
-LIMITS = [
-    (periods, k, bound) for periods in (1, 2, 3, 4) for k in range(1, periods + 1) for bound in (1, 2, 3)
-]
+LIMITS = [(periods, k, bound) for periods in (1, 2, 3, 4) for k in range(1, periods + 1) for bound in (1, 2, 3)]
 
 
 def histories(periods: int, k: int, bound: int) -> Iterator[History]:
@@ -55,9 +53,7 @@ def compositions(periods: int) -> Iterator[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize(("periods", "k", "bound"), LIMITS)
-def test_each_formula_equals_the_worst_history_that_the_bound_allows(
-    periods: int, k: int, bound: int
-) -> None:
+def test_each_formula_equals_the_worst_history_that_the_bound_allows(periods: int, k: int, bound: int) -> None:
     worst = dict.fromkeys(compositions(periods), 0)
     for history in histories(periods, k, bound):
         for buckets in worst:
@@ -81,9 +77,7 @@ def test_one_period_of_any_margin_moves_by_the_bound(bound: int, kept: tuple[boo
     assert l2_squared_of_period(bound) == worst
 
 
-@given(
-    st.integers(1, 50), st.integers(1, 60), st.lists(st.integers(1, 12), min_size=1, max_size=8), st.randoms()
-)
+@given(st.integers(1, 50), st.integers(1, 60), st.lists(st.integers(1, 12), min_size=1, max_size=8), st.randoms())
 def test_the_order_of_buckets_does_not_matter_and_more_periods_than_there_are_change_nothing(
     bound: int, k: int, sizes: list[int], random: Random
 ) -> None:

@@ -21,9 +21,7 @@ from privacy.units import NANO, budget_nano
 
 DIMENSIONS = ("region", "age_band")
 FILLS = {"members": 1, "days_covered": 31, "treatment_days": 31, "new_starts": 1}
-NAMES = st.lists(
-    st.sampled_from(["members", "days", "stays", "cents", "starts"]), min_size=1, max_size=5, unique=True
-)
+NAMES = st.lists(st.sampled_from(["members", "days", "stays", "cents", "starts"]), min_size=1, max_size=5, unique=True)
 BOUNDS = NAMES.flatmap(lambda names: st.fixed_dictionaries({name: st.integers(1, 100_000) for name in names}))
 
 

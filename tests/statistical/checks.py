@@ -44,9 +44,7 @@ def distribution(noise: Vector, sigma: float) -> float:
     low, high = support[middle[0]], support[middle[-1]]
     bins = np.clip(noise, low - 1, high + 1) - low + 1
     seen = np.bincount(bins.ravel(), minlength=high - low + 3)
-    wanted = np.concatenate(
-        [[expected[: middle[0]].sum()], expected[middle], [expected[middle[-1] + 1 :].sum()]]
-    )
+    wanted = np.concatenate([[expected[: middle[0]].sum()], expected[middle], [expected[middle[-1] + 1 :].sum()]])
     if wanted[0] < _LEAST_EXPECTED:
         # Tails too thin for a bin of their own go to their neighbours.
         seen, wanted = _fold(seen), _fold(wanted)

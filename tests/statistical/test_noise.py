@@ -80,9 +80,7 @@ def released_noise(source: NoiseSource) -> dict[str, Vector]:
     """The noise of one release: noisy vectors less the exact margins."""
     tables = {name: np.arange(20_000, dtype=np.int64).reshape(10_000, 2) for name in ("members", "stays")}
     noisy = draw_release(PLAN, DIMENSIONS, tables, source)
-    return {
-        draw.name: noisy[draw.name] - margin_of(tables[draw.measure], DIMENSIONS, draw) for draw in PLAN.draws
-    }
+    return {draw.name: noisy[draw.name] - margin_of(tables[draw.measure], DIMENSIONS, draw) for draw in PLAN.draws}
 
 
 def release_checks(source: NoiseSource) -> dict[str, float]:

@@ -76,9 +76,7 @@ DOCUMENT: JsonObject = {
 }
 
 
-def some_terms(
-    *, payers: int = 7, min_payers: int = 3, rollups: Sequence[str] = ("quarter", "year")
-) -> Terms:
+def some_terms(*, payers: int = 7, min_payers: int = 3, rollups: Sequence[str] = ("quarter", "year")) -> Terms:
     """The example's terms with plans, for so many payers a, b, c and the brand helix."""
     document = deepcopy(DOCUMENT)
     document["parties"] = [*document["parties"][:payers], document["parties"][-1]]

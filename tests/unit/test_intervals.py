@@ -236,9 +236,7 @@ def test_a_rate_of_huge_counts_keeps_its_digits(sigma: float) -> None:
 
 @pytest.mark.parametrize("periods", [0, 1, 12])
 @pytest.mark.parametrize(("part", "whole"), [(0.0, 0.0), (5.0, -3.0), (-5.0, 20.0), (5.0, 3.0)])
-def test_a_whole_lost_in_noise_is_answered_by_the_whole_range(
-    part: float, whole: float, periods: int
-) -> None:
+def test_a_whole_lost_in_noise_is_answered_by_the_whole_range(part: float, whole: float, periods: int) -> None:
     interval = rate(part, whole, 400.0, 400.0, 0.0, periods=periods)
     assert ends(interval) == (0.0, 1.0)
     assert interval.unbounded[0]
@@ -279,8 +277,7 @@ def test_a_set_whose_square_term_vanishes_is_the_limit_of_its_neighbours(part: f
     whole = next(float(m) for m in range(5, 400) if z2 * (m * m / z2) == m * m)
     exactly = whole**2 / z2
     at, above, below = (
-        ends(rate(part, whole, 1.0, variance))
-        for variance in (exactly, exactly * (1 + 1e-9), exactly * (1 - 1e-9))
+        ends(rate(part, whole, 1.0, variance)) for variance in (exactly, exactly * (1 + 1e-9), exactly * (1 - 1e-9))
     )
     assert z2 * exactly == whole**2
     assert at == pytest.approx(above, abs=1e-4)

@@ -66,9 +66,7 @@ def test_an_unknown_measure_is_named() -> None:
 
 
 COUNTS = st.lists(st.integers(0, 10**12), min_size=4, max_size=4)
-SIDES = st.lists(
-    st.tuples(st.integers(0, MAX_COEFFICIENT), st.sampled_from(MEASURES)), min_size=1, max_size=4
-)
+SIDES = st.lists(st.tuples(st.integers(0, MAX_COEFFICIENT), st.sampled_from(MEASURES)), min_size=1, max_size=4)
 
 
 @given(SIDES, SIDES, st.fixed_dictionaries(dict.fromkeys(MEASURES, COUNTS)))
@@ -78,8 +76,7 @@ def test_it_is_broken_exactly_where_the_left_sum_exceeds_the_right(
     text = " <= ".join(" + ".join(f"{c} * {name}" for c, name in side) for side in (left, right))
     columns = {name: np.array(values, dtype=np.int64) for name, values in counts.items()}
     expected = [
-        sum(c * counts[name][i] for c, name in left) > sum(c * counts[name][i] for c, name in right)
-        for i in range(4)
+        sum(c * counts[name][i] for c, name in left) > sum(c * counts[name][i] for c, name in right) for i in range(4)
     ]
     assert parse_invariant(text, MEASURES).broken(columns).tolist() == expected
 

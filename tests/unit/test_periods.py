@@ -103,5 +103,5 @@ def test_a_range_holds_no_period_of_another_grain() -> None:
 
 
 def test_a_range_whose_ends_are_reversed_is_empty() -> None:
-    assert len(a_range("2025-02", "2025-01")) == 0
-    assert list(a_range("2025-02", "2025-01")) == []
+    assert len(a_range("2025-05", "2025-01")) == 0
+    assert list(a_range("2025-05", "2025-01")) == []

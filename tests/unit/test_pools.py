@@ -14,9 +14,7 @@ from tests.unit.terms import a_release, some_terms
 BRAND = "helix"
 
 
-def opened(
-    terms: Terms, asker: str, releases: list[ReleaseRecord], feed: str = "fills"
-) -> dict[str, list[str]]:
+def opened(terms: Terms, asker: str, releases: list[ReleaseRecord], feed: str = "fills") -> dict[str, list[str]]:
     """Providers by period, as the asker sees them."""
     found = terms.find_feed(feed)
     assert found is not None

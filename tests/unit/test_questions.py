@@ -52,9 +52,7 @@ def test_the_periods_asked_are_those_that_lie_wholly_in_the_range(
     assert (found[0], found[-1], len(found)) == (first, last, count)
 
 
-@pytest.mark.parametrize(
-    "asked", ["2027", "2025-05..2025-03", "..2025", "soon", "2025-13", "", "2025..2026..2027"]
-)
+@pytest.mark.parametrize("asked", ["2027", "2025-05..2025-03", "..2025", "soon", "2025-13", "", "2025..2026..2027"])
 def test_a_range_that_holds_no_period_is_refused(asked: str) -> None:
     with pytest.raises(NotAPeriod):
         selected(asked)
@@ -88,9 +86,7 @@ def test_buckets_hold_every_period_once_and_in_order(grain: str, start: int, cou
 # --- groups
 
 
-def summed(
-    question: Question, narrowed: dict[str, tuple[str, ...]] | None = None
-) -> list[set[tuple[str, str]]]:
+def summed(question: Question, narrowed: dict[str, tuple[str, ...]] | None = None) -> list[set[tuple[str, str]]]:
     """The cells behind each row, by name."""
     rows, columns = groups_of(question, FILLS, narrowed or {})
     regions, sexes = FILLS.vocabularies.values()
@@ -144,9 +140,7 @@ def test_time_is_told_apart_from_dimensions() -> None:
 # --- faults
 
 
-def codes(
-    question: Question, *, by_at_most: int = 3, rollups: tuple[str, ...] = ("quarter", "year")
-) -> list[str]:
+def codes(question: Question, *, by_at_most: int = 3, rollups: tuple[str, ...] = ("quarter", "year")) -> list[str]:
     terms = some_terms(rollups=rollups)
     try:
         check_question(question, terms, (FILLS,), by_at_most)
@@ -159,9 +153,7 @@ def codes(
     "question",
     [
         a_question(),
-        a_question(
-            by=("region", "sex", "month"), periods="2025", where={"sex": ("F", "M")}, confidence=0.999
-        ),
+        a_question(by=("region", "sex", "month"), periods="2025", where={"sex": ("F", "M")}, confidence=0.999),
         a_question(by=("year",), confidence=0.51),
     ],
 )
