@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -31,7 +32,9 @@ class ExchangeClient:
 
     def __init__(self, url: str, client_id: str, private_key: JsonObject, *, timeout_seconds: float = 60) -> None:
         base = url.rstrip("/")
-        self._http = httpx.Client(base_url=base, timeout=timeout_seconds)
+        # A proxy of the environment is for what is far; an exchange on this machine is called directly.
+        far = urlsplit(base).hostname not in ("127.0.0.1", "::1", "localhost")
+        self._http = httpx.Client(base_url=base, timeout=timeout_seconds, trust_env=far)
         self._tokens = TokenSource(self._http, f"{base}/oauth/token", client_id, private_key)
 
     def __enter__(self) -> Self:

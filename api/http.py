@@ -5,7 +5,7 @@ factory raises here, whatever a client says its body is.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from flask import Flask, Request, request
 from flask_smorest import Blueprint as SmorestBlueprint
@@ -34,10 +34,9 @@ class MemoryRequest(Request):
 class StrictParser(FlaskParser):
     """Reads JSON bodies strictly; unknown fields are refused wherever they stand."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {
-        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
-        "query": "raise",
-    }
+    def __init__(self) -> None:
+        super().__init__()
+        self.DEFAULT_UNKNOWN_BY_LOCATION = {**self.DEFAULT_UNKNOWN_BY_LOCATION, "query": "raise"}
 
     def _raw_load_json(self, req: Request) -> Any:
         try:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Flask
+from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
@@ -19,10 +19,11 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from api.app import create_app
 from api.logs import log_unexpected, log_unreadable
-from api.problems import MEDIA_TYPE, problem_body
+from api.problems import MEDIA_TYPE, problem_body, problem_response
 from api.settings import Settings
 
 GRACEFUL_SECONDS = 30
+_UNREADABLE: Final = "The request cannot be read."
 _TOO_LONG: Final = {LimitRequestLine: 414, LimitRequestHeaders: 431}
 
 
@@ -43,7 +44,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_error(self, _req: object, client: socket.socket, _addr: object, error: BaseException) -> None:
         if isinstance(error, ParseException):
             log_unreadable(error)
-            status, code, detail = _TOO_LONG.get(type(error), 400), "request-malformed", "The request cannot be read."
+            status, code, detail = _TOO_LONG.get(type(error), 400), "request-malformed", _UNREADABLE
         else:
             log_unexpected(error, None)
             status, code, detail = 500, "internal", "Something went wrong here."
@@ -64,7 +65,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        # A body in bad chunks is found out while the app reads it.
+        app.register_error_handler(ParseException, _unreadable)
+        return app
 
 
 def serve(settings: Settings) -> None:
@@ -79,6 +83,11 @@ def _forbid_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
         Path("/proc/self/coredump_filter").write_text("0")
+
+
+def _unreadable(error: ParseException) -> Response:
+    log_unreadable(error)
+    return problem_response("request-malformed", 400, _UNREADABLE)
 
 
 def _answer(status: int, code: str, detail: str) -> bytes:

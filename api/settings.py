@@ -1,7 +1,7 @@
 """Configuration by environment. Secrets come from a variable or a file, never from the database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,10 +20,10 @@ class Settings:
     """
 
     production: bool
-    database_url: str
+    database_url: str = field(repr=False)
     issuer: str
     audience: str
-    token_key: str | None
+    token_key: str | None = field(repr=False)
     max_body_bytes: int
     lease_seconds: int
     host: str
@@ -72,6 +72,8 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("PARLEY_ISSUER is the exchange's public http(s) URL")
     if settings.workers > 1 and settings.database_url.startswith("sqlite"):
         faults.append("PARLEY_WORKERS above 1 needs PostgreSQL: SQLite has one writer")
+    if settings.workers > 1 and not settings.token_key:
+        faults.append("PARLEY_WORKERS above 1 needs PARLEY_TOKEN_KEY or PARLEY_TOKEN_KEY_FILE: all must sign alike")
     if settings.log_level.lower() not in ("debug", "info", "warning", "error"):
         faults.append("PARLEY_LOG_LEVEL is debug, info, warning or error")
     return faults
@@ -109,5 +111,5 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
         return None
     try:
         return Path(path).read_text()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         raise SettingsInvalid(f"{name}_FILE names a file that cannot be read") from None

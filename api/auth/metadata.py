@@ -32,7 +32,7 @@ def check_issuer(issuer: str) -> None:
     """
     parts = urlsplit(issuer)
     if not is_secure_transport(issuer) or issuer != f"{parts.scheme}://{parts.netloc}":
-        raise ValueError("The issuer must be an https origin with nothing after it: https://parley.example")
+        raise ValueError("PARLEY_ISSUER must be an https origin with nothing after it: https://parley.example")
 
 
 def token_endpoint_url(issuer: str) -> str:

@@ -65,7 +65,7 @@ def sign_contract(body: dict[str, Any], contract_id: str, caller: Caller) -> Jso
 
 @blueprint.route("/v1/contracts/<string:contract_id>/feeds/<string:feed_name>/schema", methods=["GET"])
 @requires(Scope.CONTRACTS_READ)
-@blueprint.response(200, {"type": "object"}, description="JSON Schema (2020-12)")
+@blueprint.response(200, description="JSON Schema (2020-12)")
 def get_feed_schema(contract_id: str, feed_name: str, caller: Caller) -> JsonObject:
     """The JSON Schema of one period of a feed's cells, as it is posted."""
     record = wiring().agreeing.get(caller, contract_id).record

@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Response, current_app
+from marshmallow import Schema, fields
 
 from adapters.database import SchemaStale, check_schema
 from api.auth.guards import public
@@ -14,9 +15,15 @@ from api.wiring import wiring
 blueprint = Blueprint("health", __name__, description="Health and description of the service.")
 
 
+class StatusSchema(Schema):
+    """One word."""
+
+    status = fields.String(required=True)
+
+
 @blueprint.route("/healthz", methods=["GET"])
 @public("A load balancer asks it, and it tells nothing.")
-@blueprint.response(200, {"type": "object"})
+@blueprint.response(200, StatusSchema)
 def healthz() -> dict[str, Any]:
     """The process answers."""
     return {"status": "ok"}
@@ -24,7 +31,7 @@ def healthz() -> dict[str, Any]:
 
 @blueprint.route("/readyz", methods=["GET"])
 @public("A load balancer asks it; it says whether the database can be used, and no more.")
-@blueprint.response(200, {"type": "object"})
+@blueprint.response(200, StatusSchema)
 def readyz() -> dict[str, Any]:
     """The database can be reached and has the schema of this version."""
     try:
@@ -38,7 +45,7 @@ def readyz() -> dict[str, Any]:
 
 @blueprint.route("/openapi.yaml", methods=["GET"])
 @public("The description of the API is no secret.")
-@blueprint.response(200, {"type": "string"}, content_type="application/yaml")
+@blueprint.response(200, content_type="application/yaml")
 def get_openapi() -> Response:
     """This API as OpenAPI 3.1."""
     return Response(openapi_yaml(current_app), content_type="application/yaml")

@@ -234,7 +234,7 @@ MALFORMED: dict[str, tuple[Change, str]] = {
     "a budget with an exponent": (put("/feeds/0/rho", "5e-2"), "/feeds/0/rho"),
     "a budget without end": (put("/feeds/0/rho", "Infinity"), "/feeds/0/rho"),
     "a budget that is no number": (put("/feeds/0/rho", "NaN"), "/feeds/0/rho"),
-    "a budget in other digits": (put("/feeds/0/rho", "٠.٠٥"), "/feeds/0/rho"),
+    "a budget in other digits": (put("/feeds/0/rho", "\u0660.\u0660\u0665"), "/feeds/0/rho"),
     "a negative ceiling": (put("/privacy/ceilings/sierra-members", "-1"), "/privacy/ceilings/sierra-members"),
     "another definition": (put("/privacy/definition", "epsilon"), "/privacy/definition"),
     "another relation": (put("/privacy/relation", "change_one"), "/privacy/relation"),

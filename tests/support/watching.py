@@ -22,7 +22,7 @@ from typing import Any, Final
 import httpx
 
 REPOSITORY: Final = Path(__file__).parents[2]
-PATIENCE_SECONDS: Final = 40
+PATIENCE_SECONDS: Final = 120
 DRAWING: Final = "parley.test.drawing"
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Every audit event by which bytes could get out of a process (docs.python.org/3/library/audit_events.html).
