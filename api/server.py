@@ -18,7 +18,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from api.app import create_app
-from api.logs import log_unexpected, log_unreadable
+from api.logs import configure_logs, log_unexpected, log_unreadable
 from api.problems import MEDIA_TYPE, problem_body, problem_response
 from api.settings import Settings
 
@@ -52,7 +52,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             write_nonblock(client, _answer(status, code, detail))
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(BaseApplication):  # type: ignore[misc]
     """An exchange behind gunicorn. The app is made in each worker, after the fork: database connections and
     OpenDP's generator must not be carried over one."""
 
@@ -74,6 +74,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     _forbid_core_dumps()
+    configure_logs(settings.log_level)
     Server(settings).run()
 
 

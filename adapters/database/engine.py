@@ -80,10 +80,10 @@ def begin_transaction(engine: sa.Engine, kind: Transaction) -> sa.Connection:
     while True:
         try:
             return _try_to_begin(engine, kind)
-        except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
             wait_seconds = next(waits, None)
             if wait_seconds is None or not sqlite.is_busy(error):
-                raise DatabaseUnavailable("The database cannot be reached or is busy.") from error
+                raise DatabaseUnavailable("The database cannot be reached, is busy, or is none.") from error
             time.sleep(wait_seconds)
 
 

@@ -104,4 +104,4 @@ def test_an_unreachable_database_says_so_without_its_address() -> None:
     database = open_database("postgresql://parley:secret-word@/parley?host=/nowhere-at-all")
     with pytest.raises(DatabaseUnavailable) as caught, database.reading():
         pass
-    assert str(caught.value) == "The database cannot be reached or is busy."
+    assert str(caught.value) == "The database cannot be reached, is busy, or is none."

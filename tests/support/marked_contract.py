@@ -79,7 +79,7 @@ def marked_as_columns(period: str) -> JsonObject:
 
 def values_in(url: str) -> dict[str, bytes]:
     """Every value of every table, whatever pages it lies on, by table and column."""
-    found = {}
+    found: dict[str, bytes] = {}
     with _reading(url) as connection:
         for table in metadata.sorted_tables:
             rows = connection.execute(sa.text(f"SELECT * FROM {table.name}"))

@@ -16,7 +16,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -143,7 +143,7 @@ def _by_steps(decompress: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     """All that can be had, even when the frame is cut off or something else follows it."""
 
     def read(data: bytes) -> bytes:
-        content = []
+        content: list[bytes] = []
         try:
             content.extend(decompress(data[at : at + 256]) for at in range(0, len(data), 256))
         except (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError):
@@ -153,11 +153,11 @@ def _by_steps(decompress: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     return read
 
 
-def _by_pyarrow(codec: str) -> Callable[[bytes], bytes]:
+def _by_pyarrow(codec: Literal["lz4", "zstd"]) -> Callable[[bytes], bytes]:
     def read(data: bytes) -> bytes:
         content = io.BytesIO()
         try:
-            with pa.CompressedInputStream(pa.py_buffer(data), codec) as stream:
+            with pa.CompressedInputStream(pa.BufferReader(data), codec) as stream:
                 while piece := stream.read(64):
                     content.write(piece)
         except (OSError, pa.ArrowException):

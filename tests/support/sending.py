@@ -41,8 +41,9 @@ class Sender:
         if isinstance(content, dict | list):
             content = json.dumps(content).encode()
         headers = {"Content-Type": media_type, **headers}
-        auth = None if "Authorization" in headers else self.tokens
-        answer = self.http.post(path, content=content, headers=headers, auth=auth)
+        if "Authorization" not in headers:
+            headers["Authorization"] = f"Bearer {self.tokens.token()}"
+        answer = self.http.post(path, content=content, headers=headers)
         self.answers[why] = answer
         return answer
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -129,7 +129,7 @@ def padded(period: str) -> bytes:
 
 def refuse(sender: Sender) -> None:
     """Markers beside, or inside, everything that is refused."""
-    for why, change in {
+    changes: dict[str, dict[str, Any]] = {
         "a float": {"paid_cents": float(LONG[0])},
         "a fraction": {"paid_cents": LONG[0] + 0.5},
         "a negative count": {"paid_cents": -LONG[0]},
@@ -143,7 +143,8 @@ def refuse(sender: Sender) -> None:
         "a number for a value": {"region": LONG[0]},
         "an unknown field": {"surprise": LONG[0]},
         "a repeated stratum": {"age_band": "age_b"},
-    }.items():
+    }
+    for why, change in changes.items():
         sender.send(why, marked("2025-08", rows=marked_rows(**change)))
     for member in ("submission_id", "feed", "period", "rows", "columns", "surprise"):
         sender.send(f"a number for {member}", {**marked("2025-08"), member: LONG[0]})

@@ -16,13 +16,13 @@ from typing import Any
 import pyarrow as pa
 from flask import Flask, Request, request
 
-import api.server
+from api import server
 from api.app import create_app
-from api.settings import read_settings
+from api.settings import Settings, read_settings
 from privacy.arrays import Vector
 from tests.support.watching import DRAWING, changes_a_file
 
-_held = []
+_held: list[pa.NativeFile] = []
 
 
 class BrokenThenBlocked:
@@ -51,7 +51,7 @@ def report_to(pipe: int) -> None:
     sys.addaudithook(report)
 
 
-def leak(app: Flask) -> Flask:
+def make_leaking_app(settings: Settings) -> Flask:
     """Spool bodies in each of the ways that the tests must be able to see."""
 
     def spool() -> None:
@@ -66,6 +66,7 @@ def leak(app: Flask) -> Flask:
             file.flush()
             _held.append(file)
 
+    app = create_app(settings)
     app.request_class = Request
     app.before_request_funcs[None].insert(0, spool)
     return app
@@ -73,14 +74,11 @@ def leak(app: Flask) -> Flask:
 
 def main() -> None:
     report_to(int(sys.argv[1]))
-    make = create_app
     if "broken-then-blocked" in sys.argv:
-        make = partial(create_app, noise=BrokenThenBlocked())
+        server.create_app = partial(create_app, noise=BrokenThenBlocked())  # type: ignore[attr-defined]
     if "leaking" in sys.argv:
-        api.server.create_app = lambda settings: leak(make(settings))
-    else:
-        api.server.create_app = make
-    api.server.serve(read_settings(os.environ))
+        server.create_app = make_leaking_app  # type: ignore[attr-defined]
+    server.serve(read_settings(os.environ))
 
 
 if __name__ == "__main__":
