@@ -43,7 +43,7 @@ def exact_tables(feed: FeedTerms, columns: Columns) -> dict[str, ExactTable]:
     """
     if not columns.values:
         return {name: np.zeros(feed.shape, dtype=np.int64) for name in feed.measures}
-    _refuse(list(_columns_missing_or_unknown(feed, columns)))
+    _refuse(_first(_columns_missing_or_unknown(feed, columns)))
     _refuse(_first(chain(_dimension_faults(feed, columns), _measure_faults(feed, columns))))
     strata = _stratum_indices(feed, columns)
     counts = {name: np.array(columns.values[name], dtype=np.int64) for name in feed.measures}

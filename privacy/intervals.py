@@ -34,10 +34,13 @@ def z_value(confidence: float) -> float:
 def count_half_width(variance: float, confidence: float) -> int:
     """Half-width of the closed interval around an integer count with noise of this variance.
 
-    Up to sigma 50 the exact quantile of the discrete Gaussian: a - 1 for the smallest a with
-    P(|Z| >= a) <= alpha. Above it, and for sums, ceil(z sigma + 1/2), which is never narrower.
+    Up to sigma 50 the exact quantile of the discrete Gaussian of this variance: a - 1 for the smallest a with
+    P(|Z| >= a) <= alpha. Above it ceil(z sigma + 1/2), which is never narrower. A sum of independent cells is
+    treated as one draw of the summed variance.
     """
     z = z_value(confidence)
+    if variance <= 0:
+        return 0
     sigma = sqrt(variance)
     if sigma >= _EXACT_BELOW_SIGMA:
         return ceil(z * sigma + 0.5)
@@ -74,27 +77,32 @@ def rate_interval(
     z2 = z_value(confidence) ** 2
     sampling = z2 * sampling_periods * np.maximum(whole, 0.0)
     square = whole**2 - z2 * whole_variance + sampling
-    linear = -2 * part * whole + 2 * z2 * covariance - sampling
+    half = part * whole - z2 * covariance + sampling / 2
     constant = part**2 - z2 * part_variance
-    return _quadratic_set(np.asarray(square), np.asarray(linear), np.asarray(constant), np.asarray(part))
+    # half^2 - square * constant, multiplied out so that the large part^2 * whole^2 cancels on paper.
+    discriminant = (
+        z2 * (part_variance * whole**2 - 2 * part * whole * covariance + whole_variance * part**2)
+        + z2**2 * (covariance**2 - part_variance * whole_variance)
+        + sampling * (part * (whole - part) + z2 * (part_variance - covariance) + sampling / 4)
+    )
+    return _quadratic_set(square, half, constant, discriminant, nearest=2 * part > whole)
 
 
-def _quadratic_set(square: Floats, linear: Floats, constant: Floats, part: Floats) -> Interval:
-    """The hull of {R in [0, 1]: square R^2 + linear R + constant <= 0}."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        discriminant = linear**2 - 4 * square * constant
+def _quadratic_set(square: Floats, half: Floats, constant: Floats, discriminant: Floats, *, nearest: Flags) -> Interval:
+    """The hull of {R in [0, 1]: square R^2 - 2 half R + constant <= 0}. nearest: the end that stands for no R."""
+    with np.errstate(all="ignore"):
         # The form that does not lose digits when square is tiny (Press et al., Numerical Recipes, 5.6).
-        q = -0.5 * (linear + np.where(linear >= 0, 1.0, -1.0) * np.sqrt(np.maximum(discriminant, 0.0)))
-        roots = np.sort(np.stack([q / square, constant / q]), axis=0)
-    roots = np.where(np.isfinite(roots), roots, np.where(np.isnan(roots), 0.0, roots))
+        q = half + np.where(half >= 0, 1.0, -1.0) * np.sqrt(np.maximum(discriminant, 0.0))
+        roots = np.sort(
+            np.nan_to_num(np.stack([q / square, constant / q]), nan=0.0, posinf=np.inf, neginf=-np.inf), axis=0
+        )
     low, high = roots
-    between = (square > 0) & (discriminant >= 0)
-    outside = (square <= 0) & (discriminant > 0)
+    between = (square >= 0) & (discriminant >= 0) & ~((square == 0) & (discriminant == 0))
+    nowhere = (square > 0) & (discriminant < 0)
+    outside = (square < 0) & (discriminant > 0)
     lower = np.where(between, low, np.where(outside & (low < 0), high, 0.0))
     upper = np.where(between, high, np.where(outside & (high > 1), low, 1.0))
-    empty = (lower > 1) | (upper < 0)
-    # Both ends beyond the range (a whole too noisy to divide by): the sign of the part tells which end is near.
-    nearest = np.where(between, (lower > 1), (part > 0)).astype(np.float64)
-    lower, upper = np.where(empty, nearest, lower), np.where(empty, nearest, upper)
-    lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
+    empty = nowhere | (lower > 1) | (upper < 0)
+    end = np.where(between, lower > 1, nearest).astype(np.float64)
+    lower, upper = (np.where(empty, end, np.clip(ends, 0.0, 1.0)) for ends in (lower, upper))
     return Interval(lower, upper, ~between & (lower == 0) & (upper == 1), empty)

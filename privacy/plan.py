@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from privacy.mechanism import charge_nano
+from privacy.mechanism import MAX_SIGMA, MIN_SIGMA, charge_nano
 from privacy.sensitivity import l2_squared_of_period, root_up
 
 
@@ -57,13 +57,16 @@ class MeasurementPlan:
     def verify(self, dimensions: tuple[str, ...], bounds: dict[str, int]) -> None:
         """Recompute every sensitivity and charge. Raises PlanNotSound at the first that differs."""
         for draw in self.draws:
-            if draw.measure not in bounds or any(name not in dimensions for name in draw.margin):
+            in_order = tuple(name for name in dimensions if name in draw.margin)
+            if draw.measure not in bounds or draw.margin != in_order:
                 raise PlanNotSound(f"{draw.name} names what the feed does not have")
             if draw.l2_squared != l2_squared_of_period(bounds[draw.measure]):
                 raise PlanNotSound(f"{draw.name} has another sensitivity than its bound")
+            if not MIN_SIGMA <= draw.sigma_value <= MAX_SIGMA:
+                raise PlanNotSound(f"{draw.name} has a sigma that hides nothing")
             if draw.charge_nano != charge_nano(draw.sigma_value, root_up(draw.l2_squared)):
                 raise PlanNotSound(f"{draw.name} has another charge than its sigma")
-        if {draw.measure for draw in self.draws} != set(bounds):
-            raise PlanNotSound("the plan forgets a measure")
+        if {draw.measure for draw in self.draws if draw.margin == dimensions} != set(bounds):
+            raise PlanNotSound("the plan forgets the full table of a measure")
         if len({draw.name for draw in self.draws}) != len(self.draws):
             raise PlanNotSound("the plan draws the same margin twice")

@@ -30,8 +30,9 @@ def make_plan(dimensions: tuple[str, ...], bounds: dict[str, int], period_nano: 
     bounds: the most one person adds to a cell, by measure. Raises BudgetTooSmall below one nano-rho a measure.
     """
     share = period_nano // len(bounds)
-    if share < 1:
-        raise BudgetTooSmall(needed_nano=len(bounds))
+    least = max(charge_nano(MAX_SIGMA, root_up(l2_squared_of_period(bound))) for bound in bounds.values())
+    if share < least:
+        raise BudgetTooSmall(needed_nano=least * len(bounds))
     return MeasurementPlan(tuple(_draw(measure, dimensions, bound, share) for measure, bound in bounds.items()))
 
 
@@ -50,9 +51,7 @@ def _draw(measure: str, margin: tuple[str, ...], bound: int, share_nano: int) ->
 def _smallest_sigma(sensitivity: float, share_nano: int) -> Decimal:
     """The smallest sigma of `_SIGMA_DIGITS` digits whose charge is within the share."""
     context = Context(prec=_SIGMA_DIGITS, rounding=ROUND_CEILING)
-    sigma = context.create_decimal(Decimal(sensitivity / sqrt(2 * share_nano / NANO)))
+    sigma = context.create_decimal(Decimal(min(MAX_SIGMA, sensitivity / sqrt(2 * share_nano / NANO))))
     while charge_nano(float(sigma), sensitivity) > share_nano:
         sigma = context.next_plus(sigma)
-    if sigma > MAX_SIGMA:
-        raise BudgetTooSmall(needed_nano=share_nano + 1)
     return Decimal(f"{sigma:f}")

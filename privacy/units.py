@@ -1,8 +1,8 @@
 """Privacy loss as integer nano-rho (1e-9 of a zCDP rho): losses are rounded up, budgets down."""
 
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 
 NANO = 1_000_000_000
 MAX_RHO = Decimal(1000)
@@ -23,7 +23,7 @@ def budget_nano(rho: str) -> int:
         raise NotABudget("a budget is a decimal number in a string, for instance '0.05'") from None
     if not value.is_finite() or value <= 0 or value > MAX_RHO:
         raise NotABudget(f"a budget lies above 0 and is at most {MAX_RHO}")
-    nano = int((value * NANO).to_integral_value(ROUND_FLOOR))
+    nano = floor(Fraction(value) * NANO) if value.adjusted() > -20 else 0
     if nano == 0:
         raise NotABudget("a budget is at least one nano-rho, '0.000000001'")
     return nano

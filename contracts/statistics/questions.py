@@ -75,7 +75,7 @@ def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Faul
         vocabulary = feed.vocabularies.get(name)
         if vocabulary is None:
             faults.append(Fault("/where", "dimension_unknown", f"{feed.name} can be filtered by {known}"))
-        elif not set(values) <= set(vocabulary):
+        elif not values or not set(values) <= set(vocabulary):
             faults.append(Fault("/where", "value_unknown", f"{name} is one of {', '.join(vocabulary)}"))
     if question.time_grain and question.time_grain not in _grains(terms, feed):
         faults.append(Fault("/by", "grain_unknown", f"{feed.name} can be asked by {known}"))

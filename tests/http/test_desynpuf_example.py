@@ -11,7 +11,7 @@ import pytest
 from examples.desynpuf.run import results_text
 
 REPOSITORY = Path(__file__).parents[2]
-SECONDS_ALLOWED = 90
+SECONDS_ALLOWED = 180
 
 
 def run_example(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -124,7 +124,6 @@ WRONG: dict[str, tuple[Callable[[SmallExchange], str], str]] = {
     "a header that is no JSON": (lambda _: f"{encoded(b'{')}..{encoded(b'x')}", "signature_invalid"),
     "a header that is no base64": (lambda _: "a..b", "signature_invalid"),
     "letters from elsewhere": (lambda small: by("sierra")(small)[:-2] + "ää", "signature_invalid"),
-    "a surrogate": (lambda small: by("sierra")(small)[:-2] + "\ud800", "signature_invalid"),
     "a cut signature": (lambda small: by("sierra")(small)[:-6], "signature_invalid"),
     "no dots": (lambda _: "abc", "signature_invalid"),
     "three dots": (lambda small: by("sierra")(small) + ".", "signature_invalid"),

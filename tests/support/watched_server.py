@@ -77,7 +77,7 @@ def main() -> None:
     if "broken-then-blocked" in sys.argv:
         server.create_app = partial(create_app, noise=BrokenThenBlocked())  # type: ignore[attr-defined]
     if "leaking" in sys.argv:
-        server.create_app = make_leaking_app  # type: ignore[attr-defined]
+        server.create_app = make_leaking_app  # type: ignore[assignment,attr-defined]
     server.serve(read_settings(os.environ))
 
 
