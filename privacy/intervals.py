@@ -5,9 +5,9 @@ All functions work on arrays of the same shape and return (lower, upper) in that
 
 from dataclasses import dataclass
 from math import ceil, sqrt
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 from privacy.arrays import Flags, Floats
 
@@ -28,7 +28,7 @@ def z_value(confidence: float) -> float:
     """The two-sided normal quantile. Raises ValueError outside (0.5, 0.999]."""
     if not 0.5 < confidence <= 0.999:
         raise ValueError("a confidence lies above 0.5 and is at most 0.999")
-    return float(norm.ppf(0.5 + confidence / 2))
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def count_half_width(variance: float, confidence: float) -> int:

@@ -168,7 +168,7 @@ def test_a_signature_counts_for_its_own_organisation_only(proposed: SmallExchang
 
 
 @pytest.mark.parametrize("algorithm", ["ES384", "Ed25519", "RS384"])
-def test_every_kind_of_key_that_parley_makes_for_signers_signs(proposed: SmallExchange, algorithm: str) -> None:
+def test_every_kind_of_key_that_can_be_registered_for_signing_signs(proposed: SmallExchange, algorithm: str) -> None:
     key = new_private_jwk(algorithm)
     proposed.wiring.registering.add_signing_key("sierra", public_members(key))
 
