@@ -98,7 +98,7 @@ def _truthy(text: str | None) -> bool:
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, str(default))
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 12 or int(text) < 1:
         raise SettingsInvalid(f"{name} is a whole number above 0")
     return int(text)
 

@@ -15,6 +15,7 @@ from contracts.statistics.catalogue import OFFERED, get_statistic
 from contracts.statistics.declarations import Computed, Statistic
 from contracts.statistics.pools import open_releases
 from contracts.statistics.questions import Question, check_question, selected_periods
+from contracts.statistics.selecting import get_feeds
 from contracts.statistics.slices import Slice, Vectors, coverage_of, cut_slice
 from contracts.terms import FeedTerms, Party, Terms
 
@@ -60,7 +61,7 @@ class Asking:
             record, terms, party = self._decide(stores, caller, contract_id)
             grant = get_grant(terms, party, question.statistic)
             statistic = get_statistic(question.statistic)
-            feeds = statistic.get_feeds(terms, question)
+            feeds = get_feeds(statistic, terms, question)
             check_question(question, terms, feeds, grant.by_at_most)
             releases = stores.releases.list_for_contract(record.id, record.version)
             opened = [open_releases(terms, feed, caller.organisation, releases) for feed in feeds]

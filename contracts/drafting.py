@@ -38,6 +38,7 @@ def check_draft(
         *_parties(document, stores, drafted_by),
         *_dates(document, today),
         *_vocabularies(document),
+        *_rollups(document),
         *_feeds(document),
         *_privacy(document),
         *_grants(document, statistics),
@@ -92,6 +93,13 @@ def _vocabularies(document: JsonObject) -> Iterator[Fault]:
             yield Fault(pointer, "name_reserved", f"{name} is a word of the exchange; choose another name")
         for value in repeated(values):
             yield Fault(pointer, "value_repeated", f"{value} occurs twice")
+
+
+def _rollups(document: JsonObject) -> Iterator[Fault]:
+    order = [grain.value for grain in Grain]
+    for coarse, fine in document["rollups"].get("period", {}).items():
+        if order.index(coarse) <= order.index(fine):
+            yield Fault(f"/rollups/period/{coarse}", "rollup_reversed", f"a {fine} does not roll up to a {coarse}")
 
 
 def _feeds(document: JsonObject) -> Iterator[Fault]:

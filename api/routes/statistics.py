@@ -49,7 +49,7 @@ def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> J
         periods=query.get("periods"),
         where=_filters(query.get("where")),
         confidence=query["confidence"],
-        feed=query.get("feed"),
+        feeds=_names(query.get("feed")),
         measures=_names(query.get("measures")),
     )
     return answer_json(wiring().asking.ask(caller, contract_id, question))

@@ -27,7 +27,7 @@ class QuestionSchema(Schema):
         metadata={"description": "Allowed values as `dimension:value`, by commas; the same dimension twice means or."}
     )
     confidence = fields.Float(load_default=0.95)
-    feed = fields.String(metadata={"description": "Which feed, where several could answer."})
+    feed = fields.String(metadata={"description": "Which feed, where several could answer; by commas for a joint one."})
     measures = fields.String(metadata={"description": "For counts and joint_table: which measures, by commas."})
 
 

@@ -1,15 +1,38 @@
 """adherence_rate and pdc_pooled: who takes the medicine, and how much of the time is covered."""
 
+import re
+
 import numpy as np
 
 from contracts.parties import Role
-from contracts.statistics.declarations import ADHERENT_FROM_PERCENT, Computed, Need, Statistic, adherent_bands
+from contracts.statistics.declarations import Computed, Need, Statistic
 from contracts.statistics.figures import Shape, masked, rate_rows
 from contracts.statistics.questions import Question
 from contracts.statistics.slices import Estimate, Slice
-from contracts.terms import Rules
+from contracts.terms import FeedTerms, Rules
 
 BAND = "adherence_band"
+ADHERENT_FROM_PERCENT = 80
+_BAND_NAME = re.compile(r"p(\d{2})_(\d{2,3})", re.ASCII)
+
+
+def adherent_bands(vocabulary: tuple[str, ...]) -> tuple[str, ...]:
+    """The bands from 80% up, by their names: p80_100 holds a PDC of 0.80 to 1.00, both included."""
+    return tuple(band for band in vocabulary if _edges(band)[0] >= ADHERENT_FROM_PERCENT)
+
+
+def _splits_at_threshold(feed: FeedTerms) -> bool:
+    """True if every band lies on one side of the threshold, and some on either side."""
+    edges = [_edges(band) for band in feed.vocabularies[BAND]]
+    below = [high <= ADHERENT_FROM_PERCENT for _, high in edges]
+    above = [low >= ADHERENT_FROM_PERCENT for low, _ in edges]
+    return any(below) and any(above) and all(b or a for b, a in zip(below, above, strict=True))
+
+
+def _edges(band: str) -> tuple[int, int]:
+    """The percents of a band's name; a name without them straddles everything."""
+    match = _BAND_NAME.fullmatch(band)
+    return (int(match[1]), int(match[2])) if match else (0, 100)
 
 
 def _adherence_rate(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
@@ -50,7 +73,15 @@ ADHERENCE_RATE = Statistic(
     ),
     formula="members in bands from p80 up / members in all bands",
     source="Pharmacy Quality Alliance, PDC measures: threshold of 80%",
-    needs=(Need(Role.PAYER, (BAND,), ("members",)),),
+    needs=(
+        Need(
+            Role.PAYER,
+            (BAND,),
+            ("members",),
+            condition=_splits_at_threshold,
+            condition_text=f"whose bands are named like p60_80 and split at {ADHERENT_FROM_PERCENT}",
+        ),
+    ),
     interval_covers="privacy noise: the rate of the posted members themselves (Fieller)",
     total_interval_covers=(
         "privacy noise and sampling: the rate behind them, the sampling term times the number of periods pooled, "

@@ -5,7 +5,7 @@ import numpy as np
 from contracts.parties import Role
 from contracts.statistics.adherence import pdc_pooled_rows
 from contracts.statistics.answers import Label
-from contracts.statistics.counts import measures_asked, unit_of
+from contracts.statistics.counts import unit_of
 from contracts.statistics.declarations import Computed, Need, Statistic
 from contracts.statistics.figures import Shape, count_rows, rate_rows, upper_limit_rows
 from contracts.statistics.questions import Question
@@ -24,7 +24,7 @@ def _joint_table(question: Question, rules: Rules, slices: tuple[Slice, ...]) ->
     payers, brand = slices
     rows = list(pdc_pooled_rows(question, rules, payers).rows)
     shape = Shape.of(brand, question.confidence, rules.mask_below)
-    for measure in measures_asked(question, brand.feed, tuple(brand.feed.measures)):
+    for measure in question.measures or brand.feed.measures:
         rows += count_rows(shape, measure, unit_of(brand.feed, measure), brand.estimate(measure))
     return Computed(rows, notes=(ECOLOGICAL_WARNING,))
 
@@ -68,6 +68,7 @@ JOINT_TABLE = Statistic(
     total_interval_covers=None,
     compute=_joint_table,
     label=Label.ECOLOGICAL,
+    choosable=1,
 )
 
 PSP_PENETRATION = Statistic(

@@ -18,7 +18,7 @@ TIME = frozenset(grain.value for grain in Grain)
 class Question:
     """by: dimensions and at most one of month, quarter, year. where: allowed values by dimension.
 
-    periods: `2025-01..2025-12`, `2025-Q1`, `2025`; None for all. feed, measures: where a statistic lets choose.
+    periods: `2025-01..2025-12`, `2025-Q1`, `2025`; None for all. feeds, measures: where a statistic lets choose.
     """
 
     statistic: str
@@ -26,7 +26,7 @@ class Question:
     periods: str | None = None
     where: Filter | None = None
     confidence: float = 0.95
-    feed: str | None = None
+    feeds: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
 
     @property
@@ -103,8 +103,8 @@ def selected_periods(question: Question, feed: FeedTerms) -> tuple[Period, ...]:
     """The feed's periods that lie wholly in the range asked. Raises NotAPeriod when there is none."""
     if question.periods is None:
         return tuple(feed.periods)
-    first, _, last = question.periods.partition("..")
-    start, end = _any_period(first).first_day, _any_period(last or first).last_day
+    first, dots, last = question.periods.partition("..")
+    start, end = _any_period(first).first_day, _any_period(last if dots else first).last_day
     found = tuple(p for p in feed.periods if start <= p.first_day and p.last_day <= end)
     if not found:
         raise NotAPeriod(

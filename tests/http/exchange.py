@@ -121,9 +121,7 @@ class Exchange:
             "exp": now + 120,
             "jti": str(uuid4()),
         }
-        return signed(
-            key, {"alg": key["alg"], "kid": key["kid"], **(header or {})}, {**right, **token_claims}
-        )
+        return signed(key, {"alg": key["alg"], "kid": key["kid"], **(header or {})}, {**right, **token_claims})
 
     def forged_access_token(
         self, key: JsonObject | None = None, header: JsonObject | None = None, **token_claims: Any
@@ -186,9 +184,7 @@ def signed(key: JsonObject, header: JsonObject, token_claims: JsonObject) -> str
     protected = {name: value for name, value in header.items() if value is not None}
     payload = json.dumps({name: value for name, value in token_claims.items() if value is not None})
     signing_key = {name: value for name, value in key.items() if name not in ("alg", "use", "kid")}
-    registry = jws.JWSRegistry(
-        algorithms=[algorithm.name for algorithm in SIGNING], strict_check_header=False
-    )
+    registry = jws.JWSRegistry(algorithms=[algorithm.name for algorithm in SIGNING], strict_check_header=False)
     registry.algorithms = {algorithm.name: algorithm for algorithm in SIGNING}
     return jws.serialize_compact(protected, payload, import_key(signing_key), registry=registry)
 

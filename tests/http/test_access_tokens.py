@@ -59,9 +59,7 @@ def test_the_scheme_is_read_whatever_its_case(exchange: Exchange) -> None:
 def test_tokens_made_here_are_right_until_a_test_changes_them(exchange: Exchange, right: JsonObject) -> None:
     assert exchange.call(exchange.forged_access_token()).status_code == 200
     assert exchange.call(exchange.forged_access_token(**right)).status_code == 200
-    assert (
-        exchange.call(exchange.forged_access_token(header={"typ": "application/at+jwt"})).status_code == 200
-    )
+    assert exchange.call(exchange.forged_access_token(header={"typ": "application/at+jwt"})).status_code == 200
 
 
 def test_a_token_of_the_previous_key_is_good_until_that_key_is_taken_away(exchange: Exchange) -> None:
@@ -219,9 +217,7 @@ def test_a_missing_scope_is_403_and_names_the_scope(exchange: Exchange) -> None:
 def test_a_registered_scope_that_the_token_lacks_is_403(exchange: Exchange) -> None:
     scopes = frozenset({Scope.CONTRACTS_READ, Scope.LEDGER_READ})
     reader = exchange.add_client("helix", scopes=scopes)
-    token = exchange.forged_access_token(
-        client_id=reader, sub=reader, organisation="helix", scope="contracts.read"
-    )
+    token = exchange.forged_access_token(client_id=reader, sub=reader, organisation="helix", scope="contracts.read")
     assert exchange.call(token, "/ledger").status_code == 403
 
 

@@ -86,15 +86,11 @@ def test_the_host_header_changes_nothing(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("scope", ["contracts.read", "submissions.write contracts.read contracts.read"])
 def test_a_token_has_the_scopes_that_were_asked_for(exchange: Exchange, scope: str) -> None:
-    assert exchange.ask(exchange.assertion(), scope=scope).get_json()["scope"] == " ".join(
-        sorted(set(scope.split()))
-    )
+    assert exchange.ask(exchange.assertion(), scope=scope).get_json()["scope"] == " ".join(sorted(set(scope.split())))
 
 
 def test_an_empty_scope_parameter_counts_as_none(exchange: Exchange) -> None:
-    assert (
-        exchange.ask(exchange.assertion(), scope="").get_json()["scope"] == "contracts.read submissions.write"
-    )
+    assert exchange.ask(exchange.assertion(), scope="").get_json()["scope"] == "contracts.read submissions.write"
 
 
 @pytest.mark.parametrize("scope", ["org.admin", "contracts.read ledger.read", "everything", "contracts", " "])
@@ -130,9 +126,7 @@ def test_there_is_no_get_on_the_token_endpoint(exchange: Exchange) -> None:
         },
     ],
 )
-def test_a_client_without_a_jwt_assertion_is_not_authenticated(
-    exchange: Exchange, form: dict[str, str]
-) -> None:
+def test_a_client_without_a_jwt_assertion_is_not_authenticated(exchange: Exchange, form: dict[str, str]) -> None:
     answer = exchange.http().post("/oauth/token", data={"grant_type": "client_credentials", **form})
     assert_not_authenticated(answer)
 
@@ -161,18 +155,14 @@ def test_client_id_must_be_the_assertions_client(exchange: Exchange) -> None:
     assert_not_authenticated(exchange.ask(exchange.assertion(), client_id="helix-client"))
 
 
-@pytest.mark.parametrize(
-    "grant_type", ["password", "authorization_code", "refresh_token", "implicit", '\u00e9"\\']
-)
+@pytest.mark.parametrize("grant_type", ["password", "authorization_code", "refresh_token", "implicit", '\u00e9"\\'])
 def test_client_credentials_is_the_only_grant_type(exchange: Exchange, grant_type: str) -> None:
     answer = exchange.ask(exchange.assertion(), grant_type=grant_type)
     assert_refused(answer, "unsupported_grant_type", "The only grant type here is client_credentials.")
 
 
 def test_a_missing_grant_type_is_a_malformed_request(exchange: Exchange) -> None:
-    assert_refused(
-        exchange.ask(exchange.assertion(), grant_type=None), "invalid_request", "grant_type is missing."
-    )
+    assert_refused(exchange.ask(exchange.assertion(), grant_type=None), "invalid_request", "grant_type is missing.")
 
 
 def test_a_repeated_parameter_is_a_malformed_request(exchange: Exchange) -> None:
@@ -190,15 +180,11 @@ def test_parameters_in_the_query_are_not_read(exchange: Exchange) -> None:
     }
     answer = exchange.http().post("/oauth/token", query_string=query, data={})
     assert_refused(answer, "invalid_request")
-    answer = exchange.http().post(
-        "/oauth/token", query_string=query, data={"grant_type": "client_credentials"}
-    )
+    answer = exchange.http().post("/oauth/token", query_string=query, data={"grant_type": "client_credentials"})
     assert_not_authenticated(answer)
 
 
-@pytest.mark.parametrize(
-    "media_type", ["multipart/form-data; boundary=x", "application/json", "text/plain", ""]
-)
+@pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "application/json", "text/plain", ""])
 def test_another_media_type_is_refused_before_the_body_is_read(exchange: Exchange, media_type: str) -> None:
     class Unread(BytesIO):
         def read(self, *_: Any) -> bytes:
@@ -245,6 +231,6 @@ def test_the_oauth_routes_are_in_the_openapi_document(exchange: Exchange) -> Non
     assert form["$ref"] == "#/components/schemas/TokenRequest"
     assert token["security"] == []
     assert set(token["responses"]) >= {"200", "400", "401"}
-    assert set(
-        document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
-    ) == set(Scope)
+    assert set(document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]) == set(
+        Scope
+    )

@@ -1,8 +1,8 @@
 """A contract whose every cell can hold a marker, under noise so wide that no noisy value can equal one.
 
 A person adds up to a million to a cell and a period may cost a thousand nano-rho, so the frozen sigma is 10^9. That
-one draw is 0, and so shows a marker, has the chance 1 / (sigma sqrt(2 pi)) = 4e-10; over the roughly 1 500 draws of
-these tests, 6e-7.
+one draw is 0, and so shows a marker, has the chance 1 / (sigma sqrt(2 pi)) = 4e-10; over the roughly 2 000 draws of
+these tests, 8e-7.
 """
 
 from itertools import product

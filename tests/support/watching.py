@@ -60,9 +60,7 @@ class Opening:
             return self.args[0] == str(database)
         if self.event == "tempfile.mkstemp":
             return _HEARTBEAT.search(self.args[0]) is not None
-        return self.event == "open" and (
-            self.args[0] == _NO_CORE or _HEARTBEAT.search(self.args[0]) is not None
-        )
+        return self.event == "open" and (self.args[0] == _NO_CORE or _HEARTBEAT.search(self.args[0]) is not None)
 
 
 class Drain(Thread):

@@ -35,10 +35,7 @@ def all_cells(world: World) -> Iterator[tuple[str, Cells]]:
 
 
 def rows(cells: Cells) -> list[dict[str, int]]:
-    return [
-        dict(zip(cells.measures, amounts, strict=True))
-        for amounts in zip(*cells.measures.values(), strict=True)
-    ]
+    return [dict(zip(cells.measures, amounts, strict=True)) for amounts in zip(*cells.measures.values(), strict=True)]
 
 
 def sum_by(cells: Cells, measure: str, by: tuple[str, ...], **where: str) -> Counter[tuple[str, ...]]:

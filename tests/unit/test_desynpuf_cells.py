@@ -60,9 +60,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("fills", "covered_days"), CASES.values(), ids=CASES)
-def test_covered_days_follow_pqas_rules_in_whatever_order_fills_come(
-    fills: list[Fill], covered_days: int
-) -> None:
+def test_covered_days_follow_pqas_rules_in_whatever_order_fills_come(fills: list[Fill], covered_days: int) -> None:
     assert count_covered_days(fills, YEAR_END) == covered_days
     assert count_covered_days(fills[::-1], YEAR_END) == covered_days
 

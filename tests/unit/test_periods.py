@@ -73,7 +73,7 @@ def test_a_period_rolls_up_to_the_coarser_one_that_holds_it(day: date, fine: Gra
             period.rolled_up_to(coarse)
         return
     assert period.rolled_up_to(coarse) == whole
-    parts = [Period(fine, i) for i in range(period.index - 12, period.index + 13) if i >= 12]
+    parts = [Period(fine, i) for i in range(period.index - 12, period.index + 13) if i >= 0]
     assert period.periods_in(coarse) == sum(part.rolled_up_to(coarse) == whole for part in parts)
 
 

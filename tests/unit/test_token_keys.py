@@ -100,9 +100,7 @@ def test_a_key_of_another_type_or_size_is_refused(kind: str, size: str | int) ->
         TokenKeys([bare(kind, size)])
 
 
-@pytest.mark.parametrize(
-    "members", [{"alg": "HS256"}, {"alg": "ES384"}, {"use": "enc"}, {"kid": 5}, {"d": None}]
-)
+@pytest.mark.parametrize("members", [{"alg": "HS256"}, {"alg": "ES384"}, {"use": "enc"}, {"kid": 5}, {"d": None}])
 def test_a_key_with_unfitting_members_is_refused(members: JsonObject) -> None:
     with pytest.raises(KeyUnsuitable):
         TokenKeys([{**bare("EC", "P-256"), **members}])
