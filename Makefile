@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+CORES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-all check openapi clean
@@ -26,10 +27,10 @@ run: $(READY)  ## keep a server up, for development
 	$(BIN)/parley serve --migrate
 
 test: $(READY)  ## the main suite
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n $(CORES) -m 'not slow'
 
 test-all: $(READY)  ## the main suite and the slow tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(CORES)
 
 check: $(READY)  ## style, types, layers, and that openapi.yaml is current
 	$(BIN)/ruff check .

@@ -39,6 +39,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, noise: NoiseSo
 def describe_app(max_body_bytes: int = 1) -> Flask:
     """The routes and their rules, joined to nothing: enough to write openapi.yaml."""
     app = Flask("parley", static_folder=None)
+    # A doubled slash is another address: redirecting would send a client, body and all, where the Host header says.
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class not
     register_http_rules(app, max_body_bytes)
     register_request_log(app)

@@ -92,7 +92,12 @@ def _require_media_type() -> None:
 
 def _whole_body(req: Request) -> bytes:
     """Raises ApiProblem for a body in chunks that reaches the limit: Werkzeug cuts it off there without a word."""
-    body = req.get_data(cache=False)
+    try:
+        body = req.get_data(cache=False)
+    except BlockingIOError:
+        raise ApiProblem(
+            "request-timeout", 408, "The request took too long to arrive.", {"Connection": "close"}
+        ) from None
     if req.content_length is None and req.max_content_length is not None and len(body) >= req.max_content_length:
         raise _too_large()
     return body

@@ -40,6 +40,12 @@ def log_unreadable(error: Exception) -> None:
     _log.warning("unreadable", kind=type(error).__name__)
 
 
+def _status(response: Response) -> int | str:
+    """Of a refused submission no more than that it was: which refusal it is can depend on its cells."""
+    refused = 400 <= response.status_code < 500
+    return "4xx" if refused and request.endpoint == "submissions.submit" else response.status_code
+
+
 def register_request_log(app: Flask) -> None:
     """One line a request: who, which route (never the address with its values), which status."""
 
@@ -56,7 +62,7 @@ def register_request_log(app: Flask) -> None:
             request_id=g.get("request_id"),
             method=request.method,
             route=request.url_rule.rule if request.url_rule else None,
-            status=response.status_code,
+            status=_status(response),
             organisation=caller.organisation if caller else None,
         )
         return response

@@ -44,9 +44,11 @@ def register_api(app: Flask) -> ParleyApi:
 
 
 def openapi_yaml(app: Flask) -> str:
-    """The document as YAML, in a stable order."""
-    api: ParleyApi = app.extensions["parley_api"]
-    return yaml.safe_dump(_with_problem_type(api.spec.to_dict()), sort_keys=False, allow_unicode=True, width=120)
+    """The document as YAML, in a stable order; written once, since anybody may ask for it."""
+    if "parley_openapi" not in app.extensions:
+        document = _with_problem_type(app.extensions["parley_api"].spec.to_dict())
+        app.extensions["parley_openapi"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    return str(app.extensions["parley_openapi"])
 
 
 def _with_problem_type(node: Any) -> Any:

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import socket
+import struct
 import sys
 from contextlib import suppress
 from http import HTTPStatus
@@ -23,6 +24,7 @@ from api.problems import MEDIA_TYPE, problem_body, problem_response
 from api.settings import Settings
 
 GRACEFUL_SECONDS = 30
+SILENCE_SECONDS = 10
 _UNREADABLE: Final = "The request cannot be read."
 _TOO_LONG: Final = {LimitRequestLine: 414, LimitRequestHeaders: 431}
 
@@ -40,6 +42,12 @@ class TextlessLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Answers what it cannot read with a problem document. gunicorn would quote it, in the answer and in its log;
     but it can be the cells of a body whose length was understated, or whose chunks are none."""
+
+    def handle(self, conn: Any) -> Any:
+        """A client that sends nothing for a while loses its connection, and the thread is free again."""
+        patience = struct.pack("ll", SILENCE_SECONDS, 0)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        return super().handle(conn)
 
     def handle_error(self, _req: object, client: socket.socket, _addr: object, error: BaseException) -> None:
         if isinstance(error, ParseException):

@@ -44,7 +44,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         issuer=issuer,
         audience=environ.get("PARLEY_AUDIENCE", issuer),
         token_key=_secret(environ, "PARLEY_TOKEN_KEY"),
-        max_body_bytes=_number(environ, "PARLEY_MAX_BODY_BYTES", 32 * 1024 * 1024),
+        max_body_bytes=_number(environ, "PARLEY_MAX_BODY_BYTES", 16 * 1024 * 1024),
         lease_seconds=_number(environ, "PARLEY_LEASE_SECONDS", 120),
         host=environ.get("PARLEY_HOST", "127.0.0.1"),
         port=port,

@@ -1,5 +1,6 @@
 """The use case of a question: decide, cut the slices, compute. Costs no budget and gives the same answer always."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,8 @@ class Asking:
             check_question(question, terms, feeds, grant.by_at_most)
             releases = stores.releases.list_for_contract(record.id, record.version)
             opened = [open_releases(terms, feed, caller.organisation, releases) for feed in feeds]
+            if statistic.whole_pools:
+                opened = [_whole(terms, feed, found) for feed, found in zip(feeds, opened, strict=True)]
             periods = [selected_periods(question, feed) for feed in feeds]
             if statistic.same_periods:
                 opened, periods = _in_common(opened, periods)
@@ -93,6 +96,11 @@ class Asking:
         terms = require_in_force(record, self._clock.now())
         return record, terms, get_party(terms, caller)
 
+    def _decode(self, release_id: str, block: bytes, digests: dict[str, str]) -> Vectors:
+        if hashlib.sha256(block).hexdigest() != digests[release_id]:
+            raise BlockAltered(release_id)
+        return self._blocks.decode(block)
+
     def _slice(
         self,
         stores: Stores,
@@ -101,9 +109,11 @@ class Asking:
         periods: Sequence[Period],
         opened: dict[str, list[ReleaseRecord]],
     ) -> Slice:
+        digests = {release.id: release.block_sha256 for found in opened.values() for release in found}
+
         def load(release_ids: Sequence[str]) -> dict[str, Vectors]:
             blocks = stores.releases.get_blocks(release_ids)
-            return {release_id: self._blocks.decode(block) for release_id, block in blocks.items()}
+            return {release_id: self._decode(release_id, blocks[release_id], digests) for release_id in release_ids}
 
         part = cut_slice(question, feed, periods, opened, load)
         if not part.releases:
@@ -113,6 +123,16 @@ class Asking:
                 feed=feed.name,
             )
         return part
+
+
+class BlockAltered(Exception):
+    """A stored block is not the one that its receipt binds: never answer from it."""
+
+
+def _whole(terms: Terms, feed: FeedTerms, opened: dict[str, list[ReleaseRecord]]) -> dict[str, list[ReleaseRecord]]:
+    """The periods that every provider of the feed is in."""
+    providers = len(terms.providers_of(feed))
+    return {period: releases for period, releases in opened.items() if len(releases) == providers}
 
 
 def _in_common(

@@ -30,18 +30,18 @@ Locate = Callable[[str, int | None], str]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """values: what was posted, by field. locate: the JSON pointer of a field, or of one entry of it, as posted."""
+    """values: what was posted, by field. locate: the JSON pointer of a field, or of one entry of it, as posted.
+    all_zero: no stratum was posted, on purpose; no field is needed then.
+    """
 
     values: Mapping[str, Column]
     locate: Locate
+    all_zero: bool = False
 
 
 def exact_tables(feed: FeedTerms, columns: Columns) -> dict[str, ExactTable]:
-    """By measure, the dense table with one axis per dimension. No columns at all is a period in which all is zero.
-
-    Raises CellsInvalid with up to MAX_FAULTS faults.
-    """
-    if not columns.values:
+    """By measure, the dense table with one axis per dimension. Raises CellsInvalid with up to MAX_FAULTS faults."""
+    if columns.all_zero:
         return {name: np.zeros(feed.shape, dtype=np.int64) for name in feed.measures}
     _refuse(_first(_columns_missing_or_unknown(feed, columns)))
     _refuse(_first(chain(_dimension_faults(feed, columns), _measure_faults(feed, columns))))
@@ -62,9 +62,13 @@ def _columns_missing_or_unknown(feed: FeedTerms, columns: Columns) -> Iterator[F
     lengths = {len(column) for column in columns.values.values()}
     if len(lengths) > 1:
         yield Fault(columns.locate("", None), "columns_uneven", "all columns have the same length")
-    if max(lengths) > feed.cells_per_measure:
-        message = f"the feed has {feed.cells_per_measure} strata; post each at most once"
-        yield Fault(columns.locate("", None), "too_many_strata", message)
+    if max(lengths, default=0) > feed.cells_per_measure:
+        yield too_many_strata(feed, columns.locate("", None))
+
+
+def too_many_strata(feed: FeedTerms, pointer: str) -> Fault:
+    message = f"the feed has {feed.cells_per_measure} strata; post each at most once"
+    return Fault(pointer, "too_many_strata", message)
 
 
 def _missing(pointer: str) -> Fault:
@@ -148,6 +152,11 @@ def _first(faults: Iterable[Fault]) -> list[Fault]:
     return list(islice(faults, MAX_FAULTS))
 
 
+def cells_refused(faults: Iterable[Fault]) -> CellsInvalid:
+    """The refusal of a submission's cells, with the first faults."""
+    return CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(_first(faults)))
+
+
 def _refuse(faults: list[Fault]) -> None:
     if faults:
-        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults))
+        raise cells_refused(faults)

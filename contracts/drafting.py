@@ -21,6 +21,7 @@ from privacy.units import NotABudget, budget_nano, rho_text
 DEFAULT_CEILING_RHO = "0.1"
 RESERVED_DIMENSIONS = frozenset({"period", "month", "quarter", "year", "payer", "feed"})
 MAX_CELLS = 1_000_000
+MAX_PERIODS = 1_200
 
 # What the document can say and this version of the exchange does not do yet.
 _ONLY = {
@@ -168,6 +169,8 @@ def _periods(at: str, feed: JsonObject) -> Iterator[Fault]:
     count = found["last_period"].index - found["first_period"].index + 1
     if count < 1:
         yield Fault(f"{at}/last_period", "periods_reversed", "the last period does not lie before the first")
+    elif count > MAX_PERIODS:
+        yield Fault(f"{at}/last_period", "too_many_periods", f"a feed has at most {MAX_PERIODS} periods")
     elif feed["k"] > count:
         yield Fault(f"{at}/k", "k_too_large", f"one person cannot be in more periods than the {count} of the term")
 

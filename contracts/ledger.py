@@ -161,12 +161,13 @@ class Account:
         )
 
     def _require_affordable(self, purchase: Purchase, increment: int) -> None:
-        on_feed = self.spent_on_nano(purchase.contract_id, purchase.contract_version, purchase.feed)
         balances = {
             "population": self.balance_nano,
             "contract": purchase.contract_ceiling_nano - self.spent_under_nano(purchase.contract_id),
-            "feed": purchase.feed_ceiling_nano - on_feed,
         }
+        if purchase.is_first:
+            # Planned releases share the feed's ceiling; a resume after a crash is paid by the other two.
+            balances["feed"] = purchase.feed_ceiling_nano - self._planned_nano(purchase)
         for ceiling, balance in balances.items():
             if increment > balance:
                 raise BudgetExhausted(
@@ -176,6 +177,10 @@ class Account:
                     needed_rho=rho_text(increment),
                     balance_rho=rho_text(balance),
                 )
+
+    def _planned_nano(self, purchase: Purchase) -> int:
+        debits = self._feed_debits(purchase.contract_id, purchase.contract_version, purchase.feed)
+        return sum(entry.increment_nano for entry in debits if entry.attempt == 1)
 
     def _debits(self) -> list[Entry]:
         return [entry for entry in self._entries if entry.kind is EntryKind.DEBIT]

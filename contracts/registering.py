@@ -14,8 +14,9 @@ from contracts.signing import algorithm_for
 from privacy.units import NotABudget, budget_nano
 
 MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192
 _KID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
-_KINDS = {("EC", "P-256"), ("EC", "P-384"), ("OKP", "Ed25519"), ("RSA", None)}
+_KINDS = {("EC", "P-256"), ("EC", "P-384"), ("OKP", "Ed25519"), ("RSA", "")}
 _PUBLIC_MEMBERS = {"kty", "crv", "x", "y", "n", "e", "kid", "use", "alg", "key_ops"}
 
 
@@ -102,7 +103,8 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
 
     A private or symmetric key is refused, so that none is ever stored by accident.
     """
-    if set(key) - _PUBLIC_MEMBERS or (key.get("kty"), key.get("crv")) not in _KINDS:
+    kind = str(key.get("kty")), str(key.get("crv", ""))
+    if set(key) - _PUBLIC_MEMBERS or kind not in _KINDS:
         message = "a public JWK, EC (P-256 or P-384), OKP (Ed25519) or RSA, without private members"
         raise _invalid(pointer, "key_not_public", message)
     try:
@@ -110,8 +112,8 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
         imported.ensure_kid()
     except (JoseError, ValueError, TypeError, KeyError):
         raise _invalid(pointer, "key_not_usable", "this JWK cannot be read") from None
-    if isinstance(imported, RSAKey) and imported.raw_value.key_size < MIN_RSA_BITS:
-        raise _invalid(pointer, "key_not_usable", f"an RSA key has at least {MIN_RSA_BITS} bits")
+    if isinstance(imported, RSAKey) and not MIN_RSA_BITS <= imported.raw_value.key_size <= MAX_RSA_BITS:
+        raise _invalid(pointer, "key_not_usable", f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
     if not _KID.fullmatch(str(imported.kid)):
         raise _invalid(pointer, "key_not_usable", "a kid is up to 128 letters, digits and . _ ~ -")
     # Which algorithm goes with a key is decided here, by its type; what the JWK says of its use is left out.

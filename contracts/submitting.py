@@ -7,6 +7,7 @@ noise may have been drawn, so a resumed submission pays again.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -37,12 +38,13 @@ from privacy.release import ExactTable, draw_release
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a provider posts. `id` is made by the client and decides what is a replay."""
+    """What a provider posts. `id` is made by the client and decides what is a replay. `read_columns` turns the posted
+    cells into columns, once the contract has allowed them; raises CellsInvalid."""
 
     id: str
     feed: str
     period: str
-    columns: Columns
+    read_columns: Callable[[FeedTerms], Columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Submitting:
             done = self._find_receipt(stores, decided, submission)
         if done is not None:
             return done
-        tables = exact_tables(decided.feed, submission.columns)
+        tables = exact_tables(decided.feed, submission.read_columns(decided.feed))
         paid = self._debit(caller, contract_id, submission)
         if isinstance(paid, Receipt):
             return paid

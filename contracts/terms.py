@@ -10,6 +10,7 @@ from datetime import date
 from math import prod
 from typing import Final
 
+from contracts.canonical import digest_of
 from contracts.invariants import Invariant, parse_invariant
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain, Period, PeriodRange
@@ -17,6 +18,11 @@ from contracts.records import ContractRecord
 from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import Draw, MeasurementPlan
 from privacy.units import budget_nano
+
+
+class ContractAltered(Exception):
+    """A stored document does not have the digest that was frozen with it: act on none of its terms."""
+
 
 _READ: Final[dict[str, "Terms"]] = {}
 _READ_AT_MOST: Final = 256
@@ -117,7 +123,7 @@ class Terms:
     expires: date
     parties: tuple[Party, ...]
     feeds: tuple[FeedTerms, ...]
-    rollups: frozenset[Grain]
+    rollups: dict[Grain, Grain]
     privacy: PrivacyTerms
     grants: tuple[Grant, ...]
     rules: Rules
@@ -152,7 +158,7 @@ def read_terms(document: JsonObject) -> Terms:
             Party(party["organisation"], Role(party["role"]), party["population"]) for party in document["parties"]
         ),
         feeds=tuple(read_feed(feed, vocabularies) for feed in document["feeds"]),
-        rollups=frozenset(Grain(name) for name in document.get("rollups", {}).get("period", {})),
+        rollups={Grain(c): Grain(f) for c, f in document.get("rollups", {}).get("period", {}).items()},
         privacy=PrivacyTerms(
             delta=document["privacy"]["delta"],
             ceilings_nano={name: budget_nano(rho) for name, rho in document["privacy"]["ceilings"].items()},
@@ -165,14 +171,21 @@ def read_terms(document: JsonObject) -> Terms:
 
 
 def terms_of(record: ContractRecord) -> Terms:
-    """The terms of a stored contract. A frozen document never changes, so it is read once and kept by digest."""
+    """The terms of a stored contract. A frozen document never changes, so it is read once and kept by digest.
+
+    Raises ContractAltered for a document that is not the one its parties signed.
+    """
     if record.digest is None:
         return read_terms(record.document)
-    if record.digest not in _READ:
-        if len(_READ) >= _READ_AT_MOST:
-            _READ.clear()
-        _READ[record.digest] = read_terms(record.document)
-    return _READ[record.digest]
+    known = _READ.get(record.digest)
+    if known is not None:
+        return known
+    if digest_of(record.document) != record.digest:
+        raise ContractAltered(record.id)
+    if len(_READ) >= _READ_AT_MOST:
+        _READ.clear()
+    terms = _READ[record.digest] = read_terms(record.document)
+    return terms
 
 
 def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> FeedTerms:

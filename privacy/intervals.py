@@ -55,7 +55,7 @@ def count_interval(value: Floats, variance: Floats, confidence: float) -> Interv
     widths = {v: count_half_width(v, confidence) for v in set(np.ravel(variance).tolist())}
     half = np.vectorize(widths.__getitem__, otypes=[np.float64])(variance)
     never = np.zeros(np.shape(value), dtype=bool)
-    return Interval(np.maximum(value - half, 0.0), np.maximum(value + half, 0.0), never, never)
+    return Interval(np.maximum(value - half, 0.0), np.maximum(value + half, 0.0), never, np.asarray(value + half < 0))
 
 
 def rate_interval(

@@ -1,40 +1,53 @@
-"""Cells in JSON: as rows, which people read, or as columns, which is what bulk clients send."""
+"""Cells in JSON: as rows, which people read, or as columns, which is what bulk clients send.
 
-from collections.abc import Sequence
-from itertools import islice
-from typing import Any, Final
+Both are turned only when the contract has allowed the submission, and only for the fields of its feed: nobody can make
+the exchange build columns without end.
+"""
 
-from contracts.cells import MISSING, Columns
-from contracts.refusals import CellsInvalid, Fault
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-# More than any feed has. Rows that each bring names of their own would otherwise make columns without end; those
-# kept are enough to name one that is unknown.
-MAX_FIELDS: Final = 150
+from contracts.cells import MISSING, Columns, cells_refused, too_many_strata
+from contracts.refusals import Fault
+from contracts.terms import FeedTerms
 
 
-def from_rows(rows: Sequence[Any]) -> Columns:
-    """Columns of a list of objects, one a stratum. Raises CellsInvalid for a row that is no object."""
-    faults = [
-        Fault(f"/rows/{i}", "row_invalid", "a row is an object with every dimension and measure")
-        for i, row in enumerate(rows)
-        if not isinstance(row, dict)
-    ]
+def from_rows(rows: Sequence[Any], feed: FeedTerms) -> Columns:
+    """Columns of a list of objects, one a stratum; no row at all is a period in which all is zero.
+
+    Raises CellsInvalid for too many rows, a row that is no object, or a field that the feed does not have.
+    """
+    if len(rows) > feed.cells_per_measure:
+        raise cells_refused([too_many_strata(feed, "/rows")])
+    names = (*feed.dimensions, *feed.measures)
+    faults = list(_row_faults(rows, frozenset(names)))
     if faults:
-        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50]))
-    names = list(islice(dict.fromkeys(name for row in rows for name in row), MAX_FIELDS))
-    return Columns({name: [row.get(name, MISSING) for row in rows] for name in names}, _row_pointer)
+        raise cells_refused(faults)
+    return Columns({name: [row.get(name, MISSING) for row in rows] for name in names}, _row_pointer, not rows)
 
 
-def from_columns(columns: dict[str, Any]) -> Columns:
-    """Columns as posted. Raises CellsInvalid for one that is no list."""
+def from_columns(columns: dict[str, Any], _feed: FeedTerms) -> Columns:
+    """Columns as posted: every field of the feed, empty where no stratum is posted.
+
+    Raises CellsInvalid for a column that is no list.
+    """
     faults = [
         Fault(_column_pointer(name, None), "column_invalid", "a column is a list, one entry a stratum")
         for name, column in columns.items()
         if not isinstance(column, list)
     ]
     if faults:
-        raise CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(faults[:50]))
+        raise cells_refused(faults)
     return Columns(columns, _column_pointer)
+
+
+def _row_faults(rows: Sequence[Any], names: frozenset[str]) -> Iterator[Fault]:
+    for i, row in enumerate(rows):
+        if not isinstance(row, dict):
+            yield Fault(f"/rows/{i}", "row_invalid", "a row is an object with every dimension and measure")
+            continue
+        for name in row.keys() - names:
+            yield Fault(_row_pointer(name, i), "field_unknown", f"the feed has {', '.join(sorted(names))}")
 
 
 def _row_pointer(name: str, index: int | None) -> str:

@@ -15,13 +15,13 @@ GRANT_TYPE: Final = "client_credentials"
 SECURITY_SCHEME: Final = "oauth2"
 
 SCOPE_MEANINGS: Final = {
-    Scope.CONTRACTS_READ: "See contracts that name the organisation, their releases and granted statistics.",
+    Scope.CONTRACTS_READ: "See contracts that name the organisation, and the schemas of their feeds.",
     Scope.CONTRACTS_WRITE: "Draft and propose contracts.",
     Scope.CONTRACTS_SIGN: "Add the organisation's signature to a proposed contract.",
     Scope.SUBMISSIONS_WRITE: "Post the periods of the organisation's feeds.",
-    Scope.STATISTICS_READ: "Ask the statistics that a contract grants.",
+    Scope.STATISTICS_READ: "Ask the statistics that a contract grants, and see which periods are open.",
     Scope.LEDGER_READ: "See the ledger of the organisation's own population.",
-    Scope.ORG_ADMIN: "Manage the organisation's clients and keys.",
+    Scope.ORG_ADMIN: "Register organisations, populations, clients and keys; for the operator alone.",
 }
 
 

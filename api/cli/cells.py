@@ -24,7 +24,7 @@ _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 def read_cells(path: Path, feed: FeedTerms) -> dict[str, list[Any]]:
     """Columns that fit the feed, ready to be posted. Raises Failure, which never quotes a count."""
     try:
-        columns = _read_csv(path, feed) if path.suffix == ".csv" else _read_json(path)
+        columns = _read_csv(path, feed) if path.suffix == ".csv" else _read_json(path, feed)
         exact_tables(feed, columns)
     except CellsInvalid as invalid:
         faults = [f"{fault.pointer or '/'}: {fault.message}" for fault in invalid.faults]
@@ -32,13 +32,13 @@ def read_cells(path: Path, feed: FeedTerms) -> dict[str, list[Any]]:
     return {name: list(column) for name, column in columns.values.items()}
 
 
-def _read_json(path: Path) -> Columns:
+def _read_json(path: Path, feed: FeedTerms) -> Columns:
     body = read_json(path)
     match body:
         case {"rows": list(rows), **others} if not others:
-            return from_rows(rows)
+            return from_rows(rows, feed)
         case {"columns": dict(columns), **others} if not others:
-            return from_columns(columns)
+            return from_columns(columns, feed)
     raise Failure(f'{path} is neither {{"rows": [...]}} nor {{"columns": {{...}}}}.')
 
 

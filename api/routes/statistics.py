@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask import request
+
 from api.auth.guards import requires
 from api.http import Blueprint
 from api.schemas.statistics import (
@@ -42,7 +44,8 @@ def list_statistics(contract_id: str, caller: Caller) -> JsonObject:
 @blueprint.arguments(QuestionSchema, location="query")
 @blueprint.response(200, AnswerSchema)
 def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> JsonObject:
-    """Ask a statistic. Costs no budget and gives the same answer for ever."""
+    """Ask a statistic. Costs no budget; the same releases give the same answer for ever."""
+    _refuse_repeated()
     question = Question(
         statistic=name,
         by=_names(query.get("by")),
@@ -53,6 +56,14 @@ def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> J
         measures=_names(query.get("measures")),
     )
     return answer_json(wiring().asking.ask(caller, contract_id, question))
+
+
+def _refuse_repeated() -> None:
+    """A parameter given twice would be read once, without a word."""
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        faults = tuple(Fault(f"/{name}", "parameter_repeated", "give it once, values by commas") for name in repeated)
+        raise QuestionInvalid("The question cannot be read.", faults=faults)
 
 
 def _names(listed: str | None) -> tuple[str, ...]:

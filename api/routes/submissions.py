@@ -1,5 +1,6 @@
 """Submissions: one whole period of one feed."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response, jsonify
@@ -22,8 +23,8 @@ blueprint = Blueprint("submissions", __name__, description="Posting periods of f
 @blueprint.response(201, ReceiptSchema)
 def submit(body: dict[str, Any], contract_id: str, caller: Caller) -> Response:
     """Post one period: it is debited, noised once, stored, and forgotten."""
-    columns = from_rows(body["rows"]) if "rows" in body else from_columns(body["columns"])
-    submission = Submission(str(body["submission_id"]), body["feed"], body["period"], columns)
+    read_columns = partial(from_rows, body["rows"]) if "rows" in body else partial(from_columns, body["columns"])
+    submission = Submission(str(body["submission_id"]), body["feed"], body["period"], read_columns)
     receipt = wiring().submitting.submit(caller, contract_id, submission)
     response = jsonify(ReceiptSchema().dump(receipt_json(receipt)))
     response.status_code = 200 if receipt.replayed else 201

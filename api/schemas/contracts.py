@@ -155,7 +155,7 @@ class ContractDocumentSchema(Schema):
     prohibited = name_list(NAME, least=0, most=100, load_default=list)
     effective = text(DATE, required=True)
     expires = text(DATE, required=True)
-    parties = fields.List(fields.Nested(PartySchema), required=True, validate=validate.Length(1, 100))
+    parties = fields.List(fields.Nested(PartySchema), required=True, validate=validate.Length(2, 100))
     vocabularies = mapping(name_list(VALUE), required=True)
     rollups = fields.Nested(RollupsSchema, load_default=dict)
     feeds = fields.List(fields.Nested(FeedSchema), required=True, validate=validate.Length(1, 50))

@@ -58,6 +58,7 @@ class Statistic:
 
     own_dimensions: dimensions that the estimand itself uses, so that nobody can ask by or filter them.
     same_periods: the feeds are divided by one another, so both sides rest on the periods that both cover.
+    whole_pools: rests only on periods that every provider of a feed has posted, since a part would be misleading.
     choosable: which of `needs` lets the question choose measures; None where the estimand fixes them.
     """
 
@@ -73,4 +74,5 @@ class Statistic:
     label: Label = Label.ASSOCIATIONAL
     own_dimensions: tuple[str, ...] = ()
     same_periods: bool = False
+    whole_pools: bool = False
     choosable: int | None = None

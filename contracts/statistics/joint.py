@@ -84,4 +84,6 @@ PSP_PENETRATION = Statistic(
     label=Label.ECOLOGICAL,
     own_dimensions=(COVERAGE,),
     same_periods=True,
+    # The brand's patients are those of all payers: over some payers' members the share would come out too high.
+    whole_pools=True,
 )

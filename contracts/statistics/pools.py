@@ -1,7 +1,8 @@
 """Which releases an asker may see pooled: min_payers, a commercial rule on top of the privacy guarantee.
 
-Counted without the asker, who knows its own numbers. A pooled period opens once min_payers others have posted and
-grows only by as many at a time until all have, so that the difference of two answers never is one payer.
+Counted without the asker, who knows its own numbers. A pooled period opens and grows by min_payers others at a time, in
+the order they posted; the last step takes in the rest, so that the difference of an earlier and a later answer is never
+fewer payers (docs/decisions/0011-pool-steps.md).
 """
 
 from collections.abc import Sequence
@@ -28,8 +29,14 @@ def open_releases(
 
 def _pool(releases: Sequence[ReleaseRecord], asker: str, others: int, min_payers: int) -> list[ReleaseRecord]:
     posted = [release for release in releases if release.provider != asker]
-    if len(posted) < min_payers:
+    seen = {release.id for release in posted[: _opened(len(posted), others, min_payers)]}
+    if not seen:
         return []
-    opened = len(posted) if len(posted) == others else len(posted) // min_payers * min_payers
-    seen = {release.id for release in posted[:opened]}
     return [release for release in releases if release.provider == asker or release.id in seen]
+
+
+def _opened(posted: int, others: int, min_payers: int) -> int:
+    """How many of the others' releases are open, in whole steps; what is left after a step is none or a step."""
+    if posted == others and others >= min_payers:
+        return others
+    return max(0, min(posted, others - min_payers) // min_payers * min_payers)

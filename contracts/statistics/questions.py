@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from contracts.terms import FeedTerms, Terms
 from privacy.arrays import Floats
 
 Filter = Mapping[str, tuple[str, ...]]
+MAX_ROWS = 20_000
 TIME = frozenset(grain.value for grain in Grain)
 
 
@@ -55,14 +57,22 @@ class Bucket:
 def check_question(question: Question, terms: Terms, feeds: tuple[FeedTerms, ...], by_at_most: int) -> None:
     """Raises QuestionInvalid with every fault: unknown or repeated names, too many of them, a wrong confidence."""
     faults = [fault for feed in feeds for fault in _feed_faults(question, terms, feed)]
-    if len(question.by) > by_at_most:
-        faults.append(Fault("/by", "too_many_dimensions", f"the contract grants at most {by_at_most} at once"))
+    if len({*question.by, *question.filters}) > by_at_most:
+        message = f"the contract grants at most {by_at_most} at once, those filtered included"
+        faults.append(Fault("/by", "too_many_dimensions", message))
+    if not faults and any(_rows_of(question, feed) > MAX_ROWS for feed in feeds):
+        faults.append(Fault("/by", "too_many_rows", f"an answer has at most {MAX_ROWS} rows; ask by less, or filter"))
     if len(set(question.by)) < len(question.by) or sum(name in TIME for name in question.by) > 1:
         faults.append(Fault("/by", "dimension_repeated", "each dimension once, and one grain of time"))
     if not 0.5 < question.confidence <= 0.999:
         faults.append(Fault("/confidence", "confidence_invalid", "above 0.5 and at most 0.999"))
     if faults:
         raise QuestionInvalid("The question does not fit this contract.", faults=tuple(dict.fromkeys(faults)))
+
+
+def _rows_of(question: Question, feed: FeedTerms) -> int:
+    strata = prod(len(group_names(question, feed, name)) for name in question.dimensions)
+    return strata * len(buckets_of(question, selected_periods(question, feed))) * max(1, len(question.measures))
 
 
 def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Fault]:
@@ -88,15 +98,7 @@ def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Faul
 
 def _grains(terms: Terms, feed: FeedTerms) -> tuple[Grain, ...]:
     """The feed's own grain and the roll-ups that the contract declares."""
-    return tuple(grain for grain in Grain if grain is feed.grain or (grain in terms.rollups and _coarser(grain, feed)))
-
-
-def _coarser(grain: Grain, feed: FeedTerms) -> bool:
-    try:
-        feed.periods.first.rolled_up_to(grain)
-    except NotAPeriod:
-        return False
-    return True
+    return tuple(grain for grain in Grain if grain is feed.grain or terms.rollups.get(grain) is feed.grain)
 
 
 def selected_periods(question: Question, feed: FeedTerms) -> tuple[Period, ...]:

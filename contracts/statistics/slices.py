@@ -4,6 +4,7 @@ Releases of one plan are summed first and fitted once: fitting is linear, so tha
 summing, and totals agree with their parts whichever way they are asked.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -144,8 +145,8 @@ def cut_slice(
 def coverage_of(feed: FeedTerms, periods: Sequence[Period], releases: Sequence[ReleaseRecord]) -> Coverage:
     """Which of the periods the releases cover, and by how many providers."""
     asked = [str(period) for period in periods]
-    counts = {period: sum(release.period == period for release in releases) for period in asked}
-    found = [count for count in counts.values() if count]
+    counts = Counter(release.period for release in releases)
+    found = [counts[period] for period in asked if counts[period]]
     return Coverage(
         feed=feed.name,
         asked=tuple(asked),

@@ -122,6 +122,23 @@ BAD = {
     "a float in a column": columns("/columns/members/0", "not_an_integer", members=[1.5]),
     "an unknown column": columns("/columns/extra", "field_unknown", extra=[1]),
     "a missing column": columns("/columns/sex", "field_missing", sex=None),
+    "rows without any field": cells("/rows/0/region", "field_missing", {}, {}),
+    "more rows than strata": cells("/rows", "too_many_strata", *[fills_row()] * 5),
+    "columns without any field": by_payer(
+        {"submission_id": str(uuid4()), "feed": "fills", "period": "2025-01", "columns": {}},
+        status=422,
+        code="cells-invalid",
+        pointer="/columns/region",
+        fault="field_missing",
+    ),
+    "a foreigner's rows that are none": Bad(
+        lambda small: small.submit("foreigner", fills(rows=[1])), status=404, code="contract-not-found"
+    ),
+    "a doubled slash in the address": Bad(
+        lambda small: small.post("blueridge", PATH.replace("/v1/", "/v1//"), fills()),
+        status=404,
+        code="route-not-found",
+    ),
     "rows and columns": by_payer(fills(columns={}), status=422, code="input-invalid", pointer=""),
     "neither rows nor columns": by_payer(
         {n: v for n, v in fills().items() if n != "rows"}, status=422, code="input-invalid", pointer=""

@@ -52,7 +52,7 @@ BAD = {
         "adherence_rate", {"by": "adherence_band"}, "/by", "dimension_in_use", ("counts",)
     ),
     "a filter of a dimension in use": Bad(
-        "psp_penetration", {"where": "coverage:other"}, "/by", "dimension_in_use", ("coverage",)
+        "psp_penetration", {"where": "coverage:other"}, "/where", "dimension_in_use", ("coverage",)
     ),
     "an unknown filter dimension": Bad("pdc_pooled", {"where": "planet:mars"}, "/where", "dimension_unknown"),
     "an unknown filter value": Bad(

@@ -61,10 +61,11 @@ def test_all_periods_of_a_feed_fit_its_ceiling_exactly_once(agreed: SmallExchang
 
 
 def test_a_period_of_zeros_is_a_submission_like_any_other(agreed: SmallExchange) -> None:
+    columns_without_strata: dict[str, list[object]] = {name: [] for name in fills_row()}
     rows = agreed.submit("blueridge", fills(rows=[]))
     columns = agreed.submit(
         "lakeshore",
-        {"submission_id": str(uuid4()), "feed": "fills", "period": "2025-01", "columns": {}},
+        {"submission_id": str(uuid4()), "feed": "fills", "period": "2025-01", "columns": columns_without_strata},
     )
 
     assert rows.status_code == columns.status_code == 201
@@ -148,9 +149,25 @@ def test_a_failed_draw_keeps_its_debit_and_resumes_under_a_second_one(agreed: Sm
     assert agreed.submit("blueridge", body).get_json() == resumed.get_json() | {"replayed": True}
 
 
+def test_a_resume_is_paid_by_the_contract_and_takes_nothing_from_the_feeds_planned_releases(
+    agreed: SmallExchange,
+) -> None:
+    body = fills()
+    fail(agreed, True)
+    agreed.submit("blueridge", body)
+    fail(agreed, False)
+    agreed.clock.go_on(minutes=10)
+
+    assert agreed.submit("blueridge", body).get_json()["attempts"] == 2
+    for month in range(2, 13):
+        assert agreed.submit("blueridge", fills(f"2025-{month:02}")).status_code == 201
+
+
 def test_a_resume_that_the_budget_cannot_pay_is_refused(agreed: SmallExchange) -> None:
     for month in range(2, 13):
         assert agreed.submit("blueridge", fills(f"2025-{month:02}")).status_code == 201
+    for year in ("2024", "2025"):
+        assert agreed.submit("blueridge", fills(year, [], feed="adherence")).status_code == 201
     body = fills()
     fail(agreed, True)
     agreed.submit("blueridge", body)
@@ -160,7 +177,7 @@ def test_a_resume_that_the_budget_cannot_pay_is_refused(agreed: SmallExchange) -
     answered = agreed.submit("blueridge", body)
 
     assert_problem(answered, 409, "budget-exhausted")
-    assert answered.get_json()["ceiling"] == "feed"
+    assert answered.get_json()["ceiling"] == "population"
 
 
 def test_of_sixteen_equal_submissions_at_once_one_is_measured(agreed: SmallExchange) -> None:

@@ -72,9 +72,12 @@ def test_the_dense_tables_are_a_plain_sum_by_stratum_in_any_order_of_rows_and_co
                 assert table[i, j] == sums.get((region, sex), {}).get(measure, 0)
 
 
-@pytest.mark.parametrize("values", [{}, {name: [] for name in (*FEED.dimensions, *FEED.measures)}])
-def test_nothing_posted_is_a_period_in_which_all_is_zero(values: dict[str, list[object]]) -> None:
-    tables = exact_tables(FEED, Columns(values, locate))
+@pytest.mark.parametrize(
+    "columns",
+    [Columns({}, locate, all_zero=True), Columns({name: [] for name in (*FEED.dimensions, *FEED.measures)}, locate)],
+)
+def test_nothing_posted_is_a_period_in_which_all_is_zero(columns: Columns) -> None:
+    tables = exact_tables(FEED, columns)
     assert list(tables) == list(FEED.measures)
     assert all(table.shape == (3, 2) and not table.any() for table in tables.values())
 

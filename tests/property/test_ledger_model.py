@@ -104,14 +104,16 @@ class LedgerModel(RuleBasedStateMachine):
         key = (purchase.contract_id, purchase.contract_version, purchase.feed)
         charge = sum(draw.charge_nano for draw in purchase.plan.draws)
         spent, under, on_feed = self.spent(), self.spent_under(purchase.contract_id), self.loss_of(key)
+        planned = self.planned_of(key)
         charges = (self.first if purchase.attempt == 1 else self.resumed)[key]
         charges.append(charge)
         increment = self.loss_of(key) - on_feed
         left = {
             "population": self.granted - spent,
             "contract": purchase.contract_ceiling_nano - under,
-            "feed": purchase.feed_ceiling_nano - on_feed,
         }
+        if purchase.attempt == 1:
+            left["feed"] = purchase.feed_ceiling_nano - planned
         exhausted = [name for name, balance in left.items() if increment > balance]
         if exhausted:
             charges.pop()
@@ -138,6 +140,10 @@ class LedgerModel(RuleBasedStateMachine):
         self.entries.append(entry)
         self.attempts[purchase.submission_id] = (purchase, purchase.attempt)
 
+    def planned_of(self, key: tuple[str, int, str]) -> int:
+        """What the first draws of a feed cost: its own ceiling is for these, and resumes are beyond it."""
+        return self.loss_of(key) - sum(self.resumed[key])
+
     @invariant()
     def nothing_is_ever_overdrawn(self) -> None:
         assert self.spent() <= self.granted
@@ -145,7 +151,8 @@ class LedgerModel(RuleBasedStateMachine):
         for contract, ceiling in CONTRACT_CEILING.items():
             assert self.account.spent_under_nano(contract) == self.spent_under(contract) <= ceiling
         for key in self.keys():
-            assert self.account.spent_on_nano(*key) == self.loss_of(key) <= FEED_CEILING[key[2]]
+            assert self.account.spent_on_nano(*key) == self.loss_of(key)
+            assert self.planned_of(key) <= FEED_CEILING[key[2]]
 
     @invariant()
     def every_entry_follows_from_the_ones_before(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from adapters.database.stores.rows import insert_new, select_fields, to_row
-from adapters.database.tables import releases
+from adapters.database.tables import contracts, releases
 from contracts.records import ReleaseRecord
 from contracts.refusals import AlreadyExists
 
@@ -17,6 +17,10 @@ class SqlReleaseStore:
         self._connection = connection
 
     def add(self, record: ReleaseRecord, block: bytes) -> None:
+        """One after another within a contract: on PostgreSQL a number is drawn at the insert and seen at the commit,
+        and a pool that opened must not find an earlier number in its midst later."""
+        key = (contracts.c.id == record.contract_id, contracts.c.version == record.contract_version)
+        self._connection.execute(sa.select(contracts.c.id).where(*key).with_for_update(key_share=True)).first()
         if not insert_new(self._connection, releases, to_row(record) | {"block": block}):
             raise AlreadyExists("This submission, or the debit that would pay for it, has a release already.")
 
