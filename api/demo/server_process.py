@@ -24,12 +24,15 @@ class ServerNotReady(Exception):
 
 
 @contextmanager
-def running_server(database_url: str, log: Path) -> Iterator[str]:
-    """The address of an exchange on a migrated database; its log goes to `log`. Raises ServerNotReady."""
+def running_server(database_url: str, log: Path, **settings: str) -> Iterator[str]:
+    """The address of an exchange on a migrated database; its log goes to `log`. Raises ServerNotReady.
+
+    settings: further PARLEY_* variables.
+    """
     with _terminated_as_if_interrupted():
         port = _find_free_port()
         address = f"http://{HOST}:{port}"
-        process = _start(database_url, port, log)
+        process = _start(database_url, port, log, settings)
         try:
             _wait_until_ready(process, address, log)
             yield address
@@ -47,11 +50,11 @@ def _terminated_as_if_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _start(database_url: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+def _start(database_url: str, port: int, log: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "api.cli", "serve"],
-            env=_environment(os.environ, database_url, port),
+            env=_environment(os.environ, database_url, port) | dict(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
