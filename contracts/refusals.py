@@ -47,6 +47,10 @@ class OrganisationNotFound(NotFound):
     code = "organisation-not-found"
 
 
+class PopulationNotFound(NotFound):
+    code = "population-not-found"
+
+
 class StatisticNotFound(NotFound):
     code = "statistic-not-found"
 

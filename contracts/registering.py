@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey, import_key
 
-from contracts.ledger import Account
+from contracts.ledger import Account, Entry
 from contracts.parties import Caller, Client, JsonObject, Organisation, Population, Role, Scope, SigningKey
 from contracts.ports import Clock, Database, Stores
-from contracts.refusals import Conflict, Fault, OperatorOnly, OrganisationNotFound, RegistrationInvalid
+from contracts.refusals import (
+    Conflict,
+    Fault,
+    OperatorOnly,
+    OrganisationNotFound,
+    PopulationNotFound,
+    RegistrationInvalid,
+)
 from contracts.signing import algorithm_for
 from privacy.units import NotABudget, budget_nano
 
@@ -66,6 +73,21 @@ class Registering:
             account = Account(population_id, [])
             stores.ledger.append(account.grant(granted_nano, "population registered", self.clock.now()))
         return population
+
+    def grant(self, population_id: str, rho: str, reason: str) -> Entry:
+        """Record a grant that raises a population's lifetime ceiling by rho: the only way to new budget.
+
+        Raises PopulationNotFound, RegistrationInvalid.
+        """
+        amount_nano = _granted_nano(rho)
+        with self.database.writing() as stores:
+            if stores.parties.find_population(population_id) is None:
+                raise PopulationNotFound("There is no population of this name.")
+            stores.ledger.lock(population_id)
+            account = Account(population_id, stores.ledger.entries(population_id))
+            entry = account.grant(amount_nano, reason, self.clock.now())
+            stores.ledger.append(entry)
+        return entry
 
     def add_client(
         self,

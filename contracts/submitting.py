@@ -208,7 +208,7 @@ def _find_same(stores: Stores, decided: _Decided, submission: Submission) -> Sub
     if taken is not None:
         raise PeriodTaken(
             f"The period {decided.period} of {decided.feed.name} was submitted under another id. A period is "
-            "measured once; corrections are scheduled restatements.",
+            "measured once, and this version takes no corrections.",
             submission_id=taken.id,
         )
     return None

@@ -7,7 +7,7 @@ schemas check the form, the same use cases the rest.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import Schema, ValidationError
 
@@ -40,6 +40,10 @@ def database_url() -> str:
     if not kept and os.environ.get("PARLEY_ENVIRONMENT") == "production":
         raise Failure("production needs PARLEY_DATABASE_URL.")
     return read_settings(kept).database_url
+
+
+# Whoever can open the database acts as the operator: what is made for it is for its owner alone.
+OWNER_ONLY: Final = 0o077
 
 
 @contextmanager

@@ -27,6 +27,13 @@ class PopulationSchema(Schema):
     attestation = text(SHORT, load_default=None, allow_none=True)
 
 
+class GrantSchema(Schema):
+    """New budget for a population."""
+
+    rho = text(DECIMAL, required=True)
+    reason = text(SHORT, required=True)
+
+
 class ClientSchema(Schema):
     """A client of the organisation, with its public keys."""
 

@@ -433,3 +433,29 @@ def test_no_command_has_printed_a_private_key(posted: Console) -> None:
     printed = "".join(posted.printed)
     for path in private_files:
         assert json.loads(path.read_text())["d"] not in printed
+
+
+def test_a_file_without_strata_is_posted_only_when_that_is_said_to_be_meant(agreed: Console) -> None:
+    path = agreed.write("nothing.json", {"rows": []})
+    words = ("submit", CONTRACT, path, "--feed", "fills", "--period", "2025-11")
+
+    assert "--empty" in agreed.of("sierra").refused(*words)
+    assert "debited" in agreed.of("sierra").done(*words, "--empty").lower()
+
+
+def test_a_grant_raises_the_ceiling_and_stays_in_the_ledger_with_its_reason(agreed: Console) -> None:
+    said = agreed.done("population", "grant", "lakeshore-members", "--rho", "0.05", "--reason", "amendment 2, signed")
+
+    assert "0.15" in said
+    shown = json.loads(agreed.of("lakeshore").done("ledger", "show", CONTRACT, "--json"))
+    grants = [entry["event"] for entry in shown["entries"] if entry["kind"] == "grant"]
+    assert grants[-1] == {"granted_nano": 50_000_000, "reason": "amendment 2, signed"}
+    assert shown["granted"]["rho"] == "0.15"
+
+
+@pytest.mark.parametrize(
+    ("population", "rho", "said"),
+    [("nobody-members", "0.1", "no population of this name"), ("sierra-members", "0", "lies above 0")],
+)
+def test_a_grant_that_makes_no_sense_is_refused(registered: Console, population: str, rho: str, said: str) -> None:
+    assert said in registered.refused("population", "grant", population, "--rho", rho, "--reason", "x")

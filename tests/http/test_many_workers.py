@@ -17,15 +17,15 @@ from tests.support.small_exchange import CONTRACT, PAYERS, fills_row, small_cont
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def parties(kept_postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Participant]]:
+@pytest.fixture
+def parties(migrated_postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Participant]]:
     """The parties of the small contract, in force, on a server of two workers that share one token key."""
     folder = tmp_path_factory.mktemp("workers")
     key = json.dumps(new_private_jwk("ES256"))
     settings = {"PARLEY_WORKERS": "2", "PARLEY_TOKEN_KEY": key}
     with (
-        running_server(kept_postgresql_url, folder / "log", **settings) as address,
-        Registrar.bootstrap(kept_postgresql_url, address, folder / "keys") as registrar,
+        running_server(migrated_postgresql_url, folder / "log", **settings) as address,
+        Registrar.bootstrap(migrated_postgresql_url, address, folder / "keys") as registrar,
     ):
         found = {name: registrar.add_party(name, name, "payer", f"{name}-members", "0.1") for name in PAYERS}
         found["helix"] = registrar.add_party("helix", "helix", "brand", "helix-members", "0.1")

@@ -50,7 +50,9 @@ def tutorial_blocks() -> list[str]:
 def wait_for_server(commands: str) -> str:
     """A person reads on while the server starts; a script has to wait."""
     ready = 'for _ in $(seq 300); do curl -sf "$PARLEY_URL/readyz" > /dev/null && break; sleep 0.1; done'
-    return commands.replace("parley serve --migrate &\n", f"parley serve --migrate &\n{ready}\n")
+    start = "parley serve --migrate > server.log 2>&1 &\n"
+    assert start in commands
+    return commands.replace(start, f"{start}{ready}\n")
 
 
 def free_port() -> int:

@@ -1,9 +1,11 @@
 """`parley migrate`."""
 
+import os
+
 import click
 
 from adapters.database import migrate as migrate_database
-from api.cli.operating import database_url, said_plainly
+from api.cli.operating import OWNER_ONLY, database_url, said_plainly
 from api.cli.output import say
 
 
@@ -13,6 +15,7 @@ def migrate() -> None:
 
     Makes an embedded database where there is none, and changes nothing in one that is up to date.
     """
+    os.umask(OWNER_ONLY)
     with said_plainly():
         migrate_database(database_url())
     say("The database has the schema of this version.")

@@ -4,8 +4,9 @@ import click
 
 from api.cli.operating import checked, registering
 from api.cli.output import say
-from api.schemas.organisations import PopulationSchema
+from api.schemas.organisations import GrantSchema, PopulationSchema
 from contracts.drafting import DEFAULT_CEILING_RHO
+from privacy.units import rho_text
 
 
 @click.group()
@@ -32,3 +33,17 @@ def add(population_id: str, organisation: str, rho: str, attestation: str | None
     with registering() as operator:
         operator.add_population(organisation, body["id"], body["rho"], body["attestation"])
     say(f"Population {population_id} of {organisation} is registered with a lifetime ceiling of rho {rho}.")
+
+
+@population.command(
+    epilog="\b\nExample:\n  parley population grant sierra-members --rho 0.05 --reason 'amendment 2, signed'"
+)
+@click.argument("population_id", metavar="ID")
+@click.option("--rho", required=True, metavar="DECIMAL", help="How much is added to the lifetime ceiling.")
+@click.option("--reason", required=True, metavar="TEXT", help="Who decided it and why; it stays in the ledger.")
+def grant(population_id: str, rho: str, reason: str) -> None:
+    """Raise a population's lifetime ceiling by a recorded grant. What was lost before stays on show."""
+    body = checked(GrantSchema(), rho=rho, reason=reason)
+    with registering() as operator:
+        entry = operator.grant(population_id, body["rho"], body["reason"])
+    say(f"{population_id} has a lifetime ceiling of rho {rho_text(entry.granted_nano)} now.")

@@ -1,11 +1,13 @@
 """`parley serve`."""
 
+import os
+
 import click
 
 from adapters.database import migrate
 from api.app import create_app
 from api.auth.jose import KeyUnsuitable
-from api.cli.operating import exchange_settings, said_plainly
+from api.cli.operating import OWNER_ONLY, exchange_settings, said_plainly
 from api.cli.output import Failure, say
 from api.server import serve as serve_until_stopped
 from api.settings import Settings, SettingsInvalid
@@ -29,6 +31,7 @@ def serve(migrate_first: bool) -> None:
     settings = exchange_settings()
     if migrate_first and settings.production:
         raise click.UsageError("In production, run `parley migrate` as a step of its own.")
+    os.umask(OWNER_ONLY)
     with said_plainly():
         if migrate_first:
             migrate(settings.database_url)

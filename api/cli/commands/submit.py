@@ -34,6 +34,7 @@ Example:
     type=click.UUID,
     help="The id of a submission whose answer was lost, to repeat it. By default a new one.",
 )
+@click.option("--empty", is_flag=True, help="The file has no stratum, on purpose: every cell of the period is zero.")
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as JSON.")
 @as_client
 def submit(
@@ -43,6 +44,7 @@ def submit(
     feed: str,
     period: str,
     submission_id: UUID | None,
+    empty: bool,
     as_json: bool,
 ) -> None:
     """Post one whole period of a feed: it is debited, noised once and stored; exact numbers are forgotten.
@@ -50,7 +52,12 @@ def submit(
     The cells are checked here first, against the contract; faulty ones are not sent. Needs the scopes
     contracts.read and submissions.write.
     """
-    columns = read_cells(file, _get_feed(client, contract_id, feed))
+    terms = _get_feed(client, contract_id, feed)
+    columns = read_cells(file, terms)
+    strata = len(next(iter(columns.values())))
+    if not strata and not empty:
+        raise Failure(f"{file} has no stratum. If the whole period really is zero, repeat with --empty: it is final.")
+    tell(f"{strata} of {terms.cells_per_measure} strata are in {file.name}; the others are zero.")
     submission = str(submission_id or uuid4())
     tell(f"Submission id: {submission} (if no answer comes, repeat with --submission-id)")
     receipt = client.submit(contract_id, feed, period, columns, submission)
