@@ -20,6 +20,8 @@ def say_answer(answer: JsonObject) -> None:
         say(f"Labels: {', '.join(_words(label) for label in answer['labels'])}")
     for note in answer["notes"]:
         say(f"Note: {note}")
+    if any(row["value"] is not None and row["value"] < 0 for row in answer["rows"]):
+        say("Note: noise can take a small count below zero; it is not clipped, so that sums stay right.")
     for line in answer["coverage"]:
         say(f"Coverage: {coverage_text(line)}")
     say(f"Releases used: {len(answer['releases'])}, under the contract of digest {answer['contract_digest']}")

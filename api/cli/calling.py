@@ -63,7 +63,8 @@ def _calling(url: str, client_id: str, key_file: Path) -> Iterator[ExchangeClien
     except ProblemAnswered as answered:
         raise problem_failure(answered.problem) from None
     except TokenNotGranted as refused:
-        raise Failure(f"No access token was granted: {refused}") from None
+        hint = "Is the URL the one that the exchange calls itself, and the key that of this client?"
+        raise Failure(f"No access token was granted: {refused} {hint}") from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL):
         raise Failure(f"The exchange at {url} cannot be reached.") from None
     except httpx.HTTPError as error:
