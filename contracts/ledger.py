@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import uuid4
 
 from contracts.parties import JsonObject
@@ -79,6 +80,13 @@ class Purchase:
         return self.attempt == 1
 
 
+_NEW_BUDGET: Final = {
+    "population": "New budget comes only by a recorded grant.",
+    "contract": "This ceiling is a signed term of the contract.",
+    "feed": "This ceiling is a signed term of the contract.",
+}
+
+
 class Account:
     """The entries of one population, and what may be appended to them."""
 
@@ -102,9 +110,6 @@ class Account:
     def spent_under_nano(self, contract_id: str) -> int:
         """Loss under all versions of one contract; an amendment refills nothing."""
         return sum(entry.increment_nano for entry in self._debits() if entry.contract_id == contract_id)
-
-    def spent_on_nano(self, contract_id: str, version: int, feed: str) -> int:
-        return sum(entry.increment_nano for entry in self._feed_debits(contract_id, version, feed))
 
     def grant(self, amount_nano: int, reason: str, now: datetime) -> Entry:
         """An entry that raises the population's ceiling, with its recorded reason."""
@@ -172,7 +177,7 @@ class Account:
             if increment > balance:
                 raise BudgetExhausted(
                     f"The {ceiling}'s budget is exhausted: this release costs rho {rho_text(increment)} and "
-                    f"{rho_text(balance)} is left. New budget comes only by a recorded grant.",
+                    f"{rho_text(balance)} is left. {_NEW_BUDGET[ceiling]}",
                     ceiling=ceiling,
                     needed_rho=rho_text(increment),
                     balance_rho=rho_text(balance),

@@ -44,10 +44,6 @@ class Period:
             raise NotAPeriod(f"a {grain} is written like {_EXAMPLES[grain]}")
         return cls(grain, int(match[1]) * (12 // _MONTHS[grain]) + int(match[2] or 1) - 1)
 
-    @classmethod
-    def containing(cls, month: int, year: int, grain: Grain) -> "Period":
-        return cls(grain, (year * 12 + month - 1) // _MONTHS[grain])
-
     def __str__(self) -> str:
         per_year = 12 // _MONTHS[self.grain]
         year, position = divmod(self.index, per_year)
@@ -70,10 +66,6 @@ class Period:
         if _MONTHS[grain] < _MONTHS[self.grain]:
             raise NotAPeriod(f"a {self.grain} does not lie within one {grain}")
         return Period(grain, self.index * _MONTHS[self.grain] // _MONTHS[grain])
-
-    def periods_in(self, grain: Grain) -> int:
-        """How many periods of this one's grain a period of a coarser grain holds."""
-        return _MONTHS[grain] // _MONTHS[self.grain]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 decided in `contracts.drafting`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -238,5 +239,4 @@ def write_draws(plan: MeasurementPlan) -> list[JsonObject]:
 
 def repeated(names: Iterable[str]) -> set[str]:
     """The names that occur more than once."""
-    seen: set[str] = set()
-    return {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value] # add returns None
+    return {name for name, times in Counter(names).items() if times > 1}

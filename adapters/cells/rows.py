@@ -5,9 +5,10 @@ the exchange build columns without end.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from contracts.cells import MISSING, Columns, cells_refused, too_many_strata
+from contracts.cells import MAX_FAULTS, MISSING, Columns, cells_refused, too_many_strata
 from contracts.refusals import Fault
 from contracts.terms import FeedTerms
 
@@ -20,7 +21,7 @@ def from_rows(rows: Sequence[Any], feed: FeedTerms) -> Columns:
     if len(rows) > feed.cells_per_measure:
         raise cells_refused([too_many_strata(feed, "/rows")])
     names = (*feed.dimensions, *feed.measures)
-    faults = list(_row_faults(rows, frozenset(names)))
+    faults = list(islice(_row_faults(rows, frozenset(names)), MAX_FAULTS))
     if faults:
         raise cells_refused(faults)
     return Columns({name: [row.get(name, MISSING) for row in rows] for name in names}, _row_pointer, not rows)
@@ -31,10 +32,10 @@ def from_columns(columns: dict[str, Any], _feed: FeedTerms) -> Columns:
 
     Raises CellsInvalid for a column that is no list.
     """
+    invalid = islice((name for name, column in columns.items() if not isinstance(column, list)), MAX_FAULTS)
     faults = [
         Fault(_column_pointer(name, None), "column_invalid", "a column is a list, one entry a stratum")
-        for name, column in columns.items()
-        if not isinstance(column, list)
+        for name in invalid
     ]
     if faults:
         raise cells_refused(faults)

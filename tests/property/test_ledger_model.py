@@ -151,7 +151,6 @@ class LedgerModel(RuleBasedStateMachine):
         for contract, ceiling in CONTRACT_CEILING.items():
             assert self.account.spent_under_nano(contract) == self.spent_under(contract) <= ceiling
         for key in self.keys():
-            assert self.account.spent_on_nano(*key) == self.loss_of(key)
             assert self.planned_of(key) <= FEED_CEILING[key[2]]
 
     @invariant()
