@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 CORES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all check openapi clean
+.PHONY: help setup demo run test test-all check study utility openapi pictures clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,8 +39,18 @@ check: $(READY)  ## style, types, layers, and that openapi.yaml is current
 	$(BIN)/lint-imports
 	$(BIN)/parley openapi --check
 
+study: $(READY)  ## how often the intervals hold the truth, and how wide they are
+	$(BIN)/python -m benchmarks.interval_study
+
+utility: $(READY)  ## how accurate tables are, beside the other ways to spend the same budget
+	$(BIN)/python -m benchmarks.utility
+
 openapi: $(READY)  ## write openapi.yaml from the code
 	$(BIN)/parley openapi
+
+pictures: $(READY)  ## draw the pictures of docs/explain/accuracy.md
+	$(BIN)/parley contract preview examples/budget/contract.yaml --plot docs/explain/pictures/budget.svg >/dev/null
+	$(BIN)/parley contract preview examples/tutorial/contract.yaml --plot docs/explain/pictures/tutorial.svg >/dev/null
 
 clean:  ## remove .venv and everything the tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

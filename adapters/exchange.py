@@ -93,18 +93,27 @@ class ExchangeClient:
         period: str,
         columns: Mapping[str, list[Any]],
         submission_id: str | None = None,
+        restatement: int = 0,
     ) -> JsonObject:
-        """Post one period as columns; the receipt. Repeat with the same submission id after a lost answer."""
+        """Post one period as columns; the receipt. Repeat with the same submission id after a lost answer.
+
+        restatement: 0 for the first measurement of the period, then 1, 2, ...
+        """
         body = {
             "submission_id": submission_id or str(uuid4()),
             "feed": feed,
             "period": period,
+            "restatement": restatement,
             "columns": dict(columns),
         }
         return self.request("POST", f"/v1/contracts/{contract_id}/submissions", json=body)
 
+    def submit_release(self, contract_id: str, body: JsonObject) -> JsonObject:
+        """Post a release measured at source, as `contracts.measuring.measure` made it; the receipt."""
+        return self.request("POST", f"/v1/contracts/{contract_id}/submissions", json=body)
+
     def ask(self, contract_id: str, statistic: str, **question: str) -> JsonObject:
-        """question: by, periods, where, confidence, feed, measures, each as the API writes it."""
+        """question: by, periods, where, confidence, feed, measures, as_of, explain, each as the API writes it."""
         return self.request("GET", f"/v1/contracts/{contract_id}/statistics/{statistic}", params=question)
 
     def ledger(self, contract_id: str) -> JsonObject:

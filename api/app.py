@@ -13,6 +13,7 @@ from api.routes.contracts import blueprint as contracts
 from api.routes.health import blueprint as health
 from api.routes.ledger import blueprint as ledger
 from api.routes.organisations import blueprint as organisations
+from api.routes.previews import blueprint as previews
 from api.routes.statistics import blueprint as statistics
 from api.routes.submissions import blueprint as submissions
 from api.settings import Settings, SettingsInvalid
@@ -20,7 +21,7 @@ from api.wiring import wire
 from contracts.ports import Clock
 from privacy.mechanism import NoiseSource
 
-BLUEPRINTS = (oauth, organisations, contracts, submissions, statistics, ledger, health)
+BLUEPRINTS = (oauth, organisations, contracts, previews, submissions, statistics, ledger, health)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource | None = None) -> Flask:

@@ -16,7 +16,8 @@ class Settings:
 
     issuer: its public URL, and the `iss` of its tokens. audience: the `aud` that its tokens carry.
     token_key: private JWK or JWK set (JSON text) that signs access tokens; None makes a new one at each start,
-    which development allows. lease_seconds: how long a running submission is taken to be alive.
+    which development allows. max_cells: of one period of a feed, over all its measures. lease_seconds: how long a
+    running submission is taken to be alive.
     """
 
     production: bool
@@ -25,6 +26,7 @@ class Settings:
     audience: str
     token_key: str | None = field(repr=False)
     max_body_bytes: int
+    max_cells: int
     lease_seconds: int
     host: str
     port: int
@@ -45,6 +47,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         audience=environ.get("PARLEY_AUDIENCE", issuer),
         token_key=_secret(environ, "PARLEY_TOKEN_KEY"),
         max_body_bytes=_number(environ, "PARLEY_MAX_BODY_BYTES", 16 * 1024 * 1024),
+        max_cells=_number(environ, "PARLEY_MAX_CELLS", 1_000_000),
         lease_seconds=_number(environ, "PARLEY_LEASE_SECONDS", 120),
         host=environ.get("PARLEY_HOST", "127.0.0.1"),
         port=port,

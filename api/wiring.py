@@ -16,6 +16,7 @@ from contracts.accounting import Accounting
 from contracts.agreeing import Agreeing
 from contracts.asking import Asking
 from contracts.ports import BlockFormat, Clock, Database
+from contracts.previewing import Previewing
 from contracts.registering import Registering
 from contracts.statistics.catalogue import GRANTABLE
 from contracts.submitting import Submitting
@@ -39,7 +40,11 @@ class Wiring:
 
     @cached_property
     def agreeing(self) -> Agreeing:
-        return Agreeing(self.database, self.clock, GRANTABLE)
+        return Agreeing(self.database, self.clock, GRANTABLE, self.settings.max_cells)
+
+    @cached_property
+    def previewing(self) -> Previewing:
+        return Previewing(self.clock, GRANTABLE, self.settings.max_cells)
 
     @cached_property
     def submitting(self) -> Submitting:

@@ -1,7 +1,7 @@
 """Statements of loss: what a population's releases have cost, as rho and as epsilon at the contract's delta.
 
-Losses are added as rho and converted once; epsilons are never added. A person who is in several providers' data
-incurs the loss of each, so every statement shows "one person in everything" beside it.
+Losses are added as rho and converted once; epsilons are never added. Each statement follows the contract's privacy
+unit (contracts/privacy_unit.py) and shows "one person in everything" beside it.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,17 @@ from contracts.ledger import Account, Entry
 from contracts.lifecycle import Status, status_of
 from contracts.parties import Caller
 from contracts.ports import Clock, Database
+from contracts.privacy_unit import (
+    adds_up_text,
+    providers_at_most,
+    unit_ceiling_nano,
+    unit_of_population_nano,
+    unit_text,
+)
 from contracts.records import ContractRecord
 from contracts.refusals import ContractNotInForce
 from contracts.terms import Terms, terms_of
 from privacy.mechanism import epsilon
-
-UNIT = "one person's whole contribution to one provider's population, added or removed"
-SEVERAL_PROVIDERS = (
-    "A person who is in the data of several providers incurs the loss of each; rho adds up and is converted once."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,29 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What may be said of losses to any party: the signed ceilings, never another party's ledger.
+
+    unit, adds_up: words for whose loss it is, and for a person who is in the data of several providers.
+    of_unit: the most that the contract's privacy unit may lose under it. everything: one person in every population
+    of the contract, if each spent its whole ceiling.
+    """
+
+    unit: str
+    adds_up: str
+    providers_at_most: int
+    of_populations: dict[str, Loss]
+    of_unit: Loss
+    everything: Loss
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """What one population has spent. lifetime: over all contracts. everything_ceiling: one person in every
-    population of this contract, if each spent its whole ceiling under it."""
+    """What one population has spent. lifetime: over all contracts.
+
+    unit_under_contract, unit_ceiling: of a person of this population who is in as many others as the unit allows,
+    taking the largest ceilings of the others, since what they have spent is not for this party to see.
+    """
 
     population: str
     entries: tuple[Entry, ...]
@@ -42,16 +64,10 @@ class Statement:
     lifetime: Loss
     under_contract: Loss
     contract_ceiling: Loss
+    unit_under_contract: Loss
+    unit_ceiling: Loss
     balance_nano: int
-    everything_ceiling: Loss
-
-
-@dataclass(frozen=True, slots=True)
-class Ceilings:
-    """What an answer may say of losses to any party: the signed ceilings, never another party's ledger."""
-
-    of_populations: dict[str, Loss]
-    everything: Loss
+    ceilings: Ceilings
 
 
 def loss(rho_nano: int, delta: str) -> Loss:
@@ -59,9 +75,16 @@ def loss(rho_nano: int, delta: str) -> Loss:
 
 
 def ceilings(terms: Terms) -> Ceilings:
-    """The contract's ceilings by population, and of one person in all of them."""
-    nano, delta = terms.privacy.ceilings_nano, terms.privacy.delta
-    return Ceilings({name: loss(rho, delta) for name, rho in nano.items()}, loss(sum(nano.values()), delta))
+    """The contract's ceilings by population, of its privacy unit, and of one person in everything."""
+    privacy = terms.privacy
+    return Ceilings(
+        unit=unit_text(privacy),
+        adds_up=adds_up_text(privacy),
+        providers_at_most=providers_at_most(privacy),
+        of_populations={name: loss(rho, privacy.delta) for name, rho in privacy.ceilings_nano.items()},
+        of_unit=loss(unit_ceiling_nano(privacy), privacy.delta),
+        everything=loss(sum(privacy.ceilings_nano.values()), privacy.delta),
+    )
 
 
 class Accounting:
@@ -90,14 +113,17 @@ def _require_once_in_force(record: ContractRecord, status: Status) -> None:
 
 
 def _statement(terms: Terms, account: Account, population: str, entries: tuple[Entry, ...]) -> Statement:
-    delta = terms.privacy.delta
+    privacy, delta = terms.privacy, terms.privacy.delta
+    spent, ceiling = account.spent_under_nano(terms.id), privacy.ceilings_nano.get(population, 0)
     return Statement(
         population=population,
         entries=entries,
         granted=loss(account.granted_nano, delta),
         lifetime=loss(account.spent_nano, delta),
-        under_contract=loss(account.spent_under_nano(terms.id), delta),
-        contract_ceiling=loss(terms.privacy.ceilings_nano.get(population, 0), delta),
+        under_contract=loss(spent, delta),
+        contract_ceiling=loss(ceiling, delta),
+        unit_under_contract=loss(unit_of_population_nano(privacy, population, spent), delta),
+        unit_ceiling=loss(unit_of_population_nano(privacy, population, ceiling), delta),
         balance_nano=account.balance_nano,
-        everything_ceiling=ceilings(terms).everything,
+        ceilings=ceilings(terms),
     )

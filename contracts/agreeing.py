@@ -13,7 +13,8 @@ from contracts.records import ContractRecord, Signature, Stage
 from contracts.refusals import AlreadyExists, Fault, NotADraft, NotProposed, SignatureInvalid
 from contracts.signing import read_header, verify
 from contracts.terms import FeedTerms, read_terms, terms_of, write_plan
-from privacy.strategy import make_plan, period_charge_nano
+from privacy.plan_words import explain_plan
+from privacy.strategy import make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,13 @@ class ContractView:
 
 
 class Agreeing:
-    """Drafting, proposing and signing contracts."""
+    """Drafting, proposing and signing contracts. statistics, max_cells: as `check_draft` takes them."""
 
-    def __init__(self, database: Database, clock: Clock, statistics: frozenset[str]) -> None:
+    def __init__(self, database: Database, clock: Clock, statistics: frozenset[str], max_cells: int) -> None:
         self._database = database
         self._clock = clock
         self._statistics = statistics
+        self._max_cells = max_cells
 
     def draft(self, caller: Caller, document: JsonObject) -> ContractView:
         """Store a draft. Raises ContractInvalid, or AlreadyExists when the id is taken."""
@@ -42,6 +44,7 @@ class Agreeing:
                 stores,
                 drafted_by=caller.organisation,
                 statistics=self._statistics,
+                max_cells=self._max_cells,
                 today=now.date(),
             )
             record = ContractRecord(
@@ -66,6 +69,7 @@ class Agreeing:
                 stores,
                 drafted_by=caller.organisation,
                 statistics=self._statistics,
+                max_cells=self._max_cells,
                 today=now.date(),
             )
             document = with_plans(record.document)
@@ -124,14 +128,14 @@ def with_plans(document: JsonObject) -> JsonObject:
     """The document with a measurement plan in every feed, made from the document alone."""
     terms = read_terms(document)
     planned = [
-        {**feed, "plan": write_plan(make_plan(t.dimensions, t.bounds, _charge(t)))}
-        for feed, t in zip(document["feeds"], terms.feeds, strict=True)
+        {**feed, "plan": _plan_of(feed_terms)} for feed, feed_terms in zip(document["feeds"], terms.feeds, strict=True)
     ]
     return {**document, "feeds": planned}
 
 
-def _charge(feed: FeedTerms) -> int:
-    return period_charge_nano(feed.rho_nano, feed.k, feed.restatements)
+def _plan_of(feed: FeedTerms) -> JsonObject:
+    plan = make_plan(feed.design, feed.charge_nano)
+    return write_plan(plan, explain_plan(feed.design, plan))
 
 
 def _unknown_key() -> SignatureInvalid:

@@ -11,21 +11,24 @@ from contracts.periods import Period
 from contracts.ports import BlockFormat, Clock, Database, Stores
 from contracts.records import ContractRecord, ReleaseRecord
 from contracts.refusals import NothingReleased
-from contracts.statistics.answers import Answer, Coverage, Label
+from contracts.statistics.answers import Answer, Coverage, Label, State
 from contracts.statistics.catalogue import OFFERED, get_statistic
 from contracts.statistics.declarations import Computed, Statistic
-from contracts.statistics.pools import open_releases
+from contracts.statistics.explaining import Explanation, explain
+from contracts.statistics.masks import NOTE
+from contracts.statistics.pools import Opened, open_releases
 from contracts.statistics.questions import Question, check_question, selected_periods
 from contracts.statistics.selecting import get_feeds
 from contracts.statistics.slices import Slice, Vectors, coverage_of, cut_slice
-from contracts.terms import FeedTerms, Party, Terms
+from contracts.terms import FeedTerms, Measured, Party, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer and the contract under which it was given."""
+    """An answer and the contract under which it was given. explanation: None unless it was asked for."""
 
     answer: Answer
+    explanation: Explanation | None
     record: ContractRecord
     terms: Terms
 
@@ -65,15 +68,19 @@ class Asking:
             feeds = get_feeds(statistic, terms, question)
             check_question(question, terms, feeds, grant.by_at_most)
             releases = stores.releases.list_for_contract(record.id, record.version)
-            opened = [open_releases(terms, feed, caller.organisation, releases) for feed in feeds]
+            opened = [open_releases(terms, feed, party.organisation, releases, question.as_of) for feed in feeds]
             if statistic.whole_pools:
                 opened = [_whole(terms, feed, found) for feed, found in zip(feeds, opened, strict=True)]
             periods = [selected_periods(question, feed) for feed in feeds]
             if statistic.same_periods:
                 opened, periods = _in_common(opened, periods)
-            slices = tuple(self._slice(stores, question, *parts) for parts in zip(feeds, periods, opened, strict=True))
+            parts = zip(feeds, periods, opened, strict=True)
+            slices = tuple(self._slice(stores, terms, question, *part) for part in parts)
         computed = statistic.compute(question, terms.rules, slices)
-        return Answered(_answer(statistic, question, slices, computed), record, terms)
+        explanation = None
+        if question.explain:
+            explanation = explain(party.organisation, grant.statistics, slices, computed.rows)
+        return Answered(_answer(statistic, question, slices, computed), explanation, record, terms)
 
     def catalogue(self, caller: Caller, contract_id: str) -> list[Granted]:
         """What this contract grants the caller. Raises ContractNotFound, ContractNotInForce."""
@@ -104,10 +111,11 @@ class Asking:
     def _slice(
         self,
         stores: Stores,
+        terms: Terms,
         question: Question,
         feed: FeedTerms,
         periods: Sequence[Period],
-        opened: dict[str, list[ReleaseRecord]],
+        opened: Opened,
     ) -> Slice:
         digests = {release.id: release.block_sha256 for found in opened.values() for release in found}
 
@@ -115,11 +123,11 @@ class Asking:
             blocks = stores.releases.get_blocks(release_ids)
             return {release_id: self._decode(release_id, blocks[release_id], digests) for release_id in release_ids}
 
-        part = cut_slice(question, feed, periods, opened, load)
+        part = cut_slice(question, feed, len(terms.providers_of(feed)), periods, opened, load)
         if not part.releases:
             raise NothingReleased(
-                f"Nothing of {feed.name} is open to you yet in the periods asked: too few providers have posted. A "
-                "pool opens with the contract's min_payers besides the asker.",
+                f"Nothing of {feed.name} is open to you yet in the periods asked, as of {question.as_of}: too few "
+                "providers have posted. A pool opens with the contract's min_payers besides the asker.",
                 feed=feed.name,
             )
         return part
@@ -129,15 +137,15 @@ class BlockAltered(Exception):
     """A stored block is not the one that its receipt binds: never answer from it."""
 
 
-def _whole(terms: Terms, feed: FeedTerms, opened: dict[str, list[ReleaseRecord]]) -> dict[str, list[ReleaseRecord]]:
+def _whole(terms: Terms, feed: FeedTerms, opened: Opened) -> Opened:
     """The periods that every provider of the feed is in."""
     providers = len(terms.providers_of(feed))
     return {period: releases for period, releases in opened.items() if len(releases) == providers}
 
 
 def _in_common(
-    opened: list[dict[str, list[ReleaseRecord]]], periods: list[tuple[Period, ...]]
-) -> tuple[list[dict[str, list[ReleaseRecord]]], list[tuple[Period, ...]]]:
+    opened: list[Opened], periods: list[tuple[Period, ...]]
+) -> tuple[list[Opened], list[tuple[Period, ...]]]:
     """Both sides of a division over the same periods: asked of all, and covered by all."""
     covered = set.intersection(*(set(found) for found in opened))
     asked = tuple(sorted(set.intersection(*(set(found) for found in periods))))
@@ -146,18 +154,23 @@ def _in_common(
 
 
 def _answer(statistic: Statistic, question: Question, slices: tuple[Slice, ...], computed: Computed) -> Answer:
-    coverage = tuple(part.coverage() for part in slices)
-    provisional = (Label.PROVISIONAL,) if any(part.provisional for part in coverage) else ()
+    releases = [release for part in slices for release in part.releases]
+    of_releases = {
+        Label.PROVISIONAL: any(release.provisional for release in releases),
+        Label.MEASURED_AT_SOURCE: any(release.measured == Measured.SOURCE for release in releases),
+    }
+    suppressed = (NOTE,) if any(row.state is State.SUPPRESSED for row in computed.rows) else ()
     return Answer(
         statistic=statistic.name,
         estimand=statistic.estimand,
+        as_of=question.as_of,
         confidence=question.confidence,
         interval_covers=statistic.interval_covers,
         total_interval_covers=statistic.total_interval_covers,
-        labels=(statistic.label, *computed.labels, *provisional),
-        notes=computed.notes,
-        coverage=coverage,
-        releases=tuple(sorted({release.id for part in slices for release in part.releases})),
+        labels=(statistic.label, *computed.labels, *(label for label, holds in of_releases.items() if holds)),
+        notes=(*computed.notes, *suppressed),
+        coverage=tuple(part.coverage() for part in slices),
+        releases=tuple(sorted({release.id for release in releases})),
         rows=tuple(computed.rows),
     )
 
@@ -166,4 +179,4 @@ def _coverage(terms: Terms, feed: FeedTerms, caller: Caller, releases: Sequence[
     opened = open_releases(terms, feed, caller.organisation, releases)
     pooled = [release for found in opened.values() for release in found]
     own = tuple(r for r in releases if r.feed == feed.name and r.provider == caller.organisation)
-    return FeedCoverage(coverage_of(feed, tuple(feed.periods), pooled), own)
+    return FeedCoverage(coverage_of(feed, len(terms.providers_of(feed)), tuple(feed.periods), pooled), own)

@@ -3,11 +3,25 @@
 Token and scope are decided at the door, before these. Nothing here looks at data.
 """
 
+from datetime import date
+
 from contracts.parties import Caller
+from contracts.periods import NotAPeriod, Period
 from contracts.ports import Stores
 from contracts.records import ContractRecord, Stage
-from contracts.refusals import ContractNotFound, FeedNotFound, NotGranted, NotTheDrafter, NotTheProvider
+from contracts.refusals import (
+    ContractNotFound,
+    Fault,
+    FeedNotFound,
+    NotGranted,
+    NotTheDrafter,
+    NotTheProvider,
+    PeriodNotOver,
+    PeriodOutsideContract,
+    PlanNotOfContract,
+)
 from contracts.terms import FeedTerms, Grant, Party, Terms, terms_of
+from privacy.plan import PlanNotSound
 
 
 def get_visible_contract(stores: Stores, caller: Caller, contract_id: str) -> ContractRecord:
@@ -54,6 +68,42 @@ def require_provider(feed: FeedTerms, party: Party) -> None:
     """Raises NotTheProvider for a feed that another role posts."""
     if feed.provider is not party.role:
         raise NotTheProvider(f"The feed {feed.name} is posted by the {feed.provider}, not by the {party.role}.")
+
+
+def require_own_plan(feed: FeedTerms) -> None:
+    """Never draw by a plan that its own contract does not bear out, whoever signed it. Raises PlanNotOfContract."""
+    plan = feed.get_plan()
+    try:
+        plan.verify(feed.dimensions, feed.bounds)
+    except PlanNotSound as error:
+        raise _not_of_contract(feed, str(error)) from None
+    if plan.charge_nano > feed.charge_nano:
+        raise _not_of_contract(feed, "a release by it costs more than the ceiling pays for")
+
+
+def _not_of_contract(feed: FeedTerms, reason: str) -> PlanNotOfContract:
+    return PlanNotOfContract(
+        f"The measurement plan of {feed.name} does not belong to its contract: {reason}. Nothing is drawn by it; draft "
+        "the contract anew, and the exchange makes its plan."
+    )
+
+
+def get_period(feed: FeedTerms, text: str, today: date) -> Period:
+    """The period of the feed that the text names. Raises PeriodOutsideContract, or PeriodNotOver while it lasts."""
+    try:
+        period = Period.parse(text, feed.grain)
+    except NotAPeriod as error:
+        raise _outside(str(error)) from None
+    if period not in feed.periods:
+        raise _outside(f"the feed's periods run from {feed.periods.first} to {feed.periods.last}")
+    if period.last_day >= today:
+        raise PeriodNotOver(f"The period {period} is posted whole, after it has ended.")
+    return period
+
+
+def _outside(message: str) -> PeriodOutsideContract:
+    fault = Fault("/period", "period_outside_contract", message)
+    return PeriodOutsideContract("The period is not one of the feed's periods.", faults=(fault,))
 
 
 def get_grant(terms: Terms, party: Party, statistic: str) -> Grant:

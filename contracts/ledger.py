@@ -1,7 +1,8 @@
 """The ledger: what each population was granted and what its releases have cost, entry by entry, for ever.
 
 Entries are immutable integers of nano-rho. Three ceilings are tested in the transaction that appends a debit: the
-population's (its grants), the contract's for that population, and the feed's. Debits are never refunded.
+population's (its grants), the contract's for that population, and the feed's. Debits are never refunded, and an
+amendment refills nothing: the contract's ceiling counts all versions, the feed's all versions of one generation.
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,13 @@ from uuid import uuid4
 
 from contracts.parties import JsonObject
 from contracts.refusals import BudgetExhausted
-from contracts.terms import write_draws
+from contracts.terms import Measured, write_draws
 from privacy.loss import increment_nano
 from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import MeasurementPlan
 from privacy.units import rho_text
+
+RELATION: Final = "add_or_remove"
 
 
 class EntryKind(StrEnum):
@@ -33,8 +36,9 @@ class Entry:
 
     granted_nano, spent_nano: totals of the population after this entry.
     charge_nano: loss of the release by itself; increment_nano: by how much the population's loss rose.
-    event: mechanism, relation, and margin, measure, sigma, squared sensitivity and charge of every draw, enough
-    to account for it anew one day.
+    restatement: 0 for the first measurement of the period. event: mechanism, relation, generation, k, whether it was
+    the period's first measurement, and margin, measure, sigma, squared sensitivity and charge of every draw, enough to
+    account for it anew one day.
     """
 
     id: str
@@ -49,6 +53,8 @@ class Entry:
     contract_version: int | None
     feed: str | None
     period: str | None
+    generation: str | None
+    restatement: int | None
     submission_id: str | None
     attempt: int | None
     event: JsonObject
@@ -57,6 +63,25 @@ class Entry:
     @property
     def balance_nano(self) -> int:
         return self.granted_nano - self.spent_nano
+
+    @property
+    def is_first(self) -> bool:
+        """Of a debit: whether it measured its period for the first time. Only the k largest of these count."""
+        return bool(self.event.get("first", self.attempt == 1))
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAccount:
+    """What has one k: one generation of one feed under one contract, whatever the contract's version."""
+
+    contract_id: str | None
+    feed: str | None
+    generation: str
+
+
+def account_of(debit: Entry) -> FeedAccount:
+    """Debits made before generations were recorded are, version by version, a generation of their own."""
+    return FeedAccount(debit.contract_id, debit.feed, debit.generation or f"version {debit.contract_version}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +96,19 @@ class Purchase:
     k: int
     plan: MeasurementPlan
     period: str
+    generation: str
+    restatement: int
     submission_id: str
     attempt: int
+    measured: Measured = Measured.EXCHANGE
 
     @property
-    def is_first(self) -> bool:
-        """The first draw for its period; every further one is added in full."""
+    def account(self) -> FeedAccount:
+        return FeedAccount(self.contract_id, self.feed, self.generation)
+
+    @property
+    def is_planned(self) -> bool:
+        """Planned releases share the feed's ceiling; a resume after a crash is paid by the other two."""
         return self.attempt == 1
 
 
@@ -126,6 +158,8 @@ class Account:
             contract_version=None,
             feed=None,
             period=None,
+            generation=None,
+            restatement=None,
             submission_id=None,
             attempt=None,
             event={"granted_nano": amount_nano, "reason": reason},
@@ -134,8 +168,10 @@ class Account:
 
     def debit(self, purchase: Purchase, now: datetime) -> Entry:
         """The entry that pays for one draw. Raises BudgetExhausted when any of the three ceilings forbids it."""
-        increment = self._increment(purchase)
-        self._require_affordable(purchase, increment)
+        before = [entry for entry in self._debits() if account_of(entry) == purchase.account]
+        first = _is_first(before, purchase)
+        increment = _increment(before, purchase, first)
+        self._require_affordable(before, purchase, increment)
         return Entry(
             id=str(uuid4()),
             population=self._population,
@@ -149,30 +185,22 @@ class Account:
             contract_version=purchase.contract_version,
             feed=purchase.feed,
             period=purchase.period,
+            generation=purchase.generation,
+            restatement=purchase.restatement,
             submission_id=purchase.submission_id,
             attempt=purchase.attempt,
-            event=_event(purchase.plan),
+            event=_event(purchase, first, increment),
             recorded_at=now,
         )
 
-    def _increment(self, purchase: Purchase) -> int:
-        before = self._feed_debits(purchase.contract_id, purchase.contract_version, purchase.feed)
-        return increment_nano(
-            [entry.charge_nano for entry in before if entry.attempt == 1],
-            [entry.charge_nano for entry in before if entry.attempt != 1],
-            purchase.k,
-            charge=purchase.plan.charge_nano,
-            first=purchase.is_first,
-        )
-
-    def _require_affordable(self, purchase: Purchase, increment: int) -> None:
+    def _require_affordable(self, before: Sequence[Entry], purchase: Purchase, increment: int) -> None:
         balances = {
             "population": self.balance_nano,
             "contract": purchase.contract_ceiling_nano - self.spent_under_nano(purchase.contract_id),
         }
-        if purchase.is_first:
-            # Planned releases share the feed's ceiling; a resume after a crash is paid by the other two.
-            balances["feed"] = purchase.feed_ceiling_nano - self._planned_nano(purchase)
+        if purchase.is_planned:
+            planned = sum(entry.increment_nano for entry in before if entry.attempt == 1)
+            balances["feed"] = purchase.feed_ceiling_nano - planned
         for ceiling, balance in balances.items():
             if increment > balance:
                 raise BudgetExhausted(
@@ -183,17 +211,36 @@ class Account:
                     balance_rho=rho_text(balance),
                 )
 
-    def _planned_nano(self, purchase: Purchase) -> int:
-        debits = self._feed_debits(purchase.contract_id, purchase.contract_version, purchase.feed)
-        return sum(entry.increment_nano for entry in debits if entry.attempt == 1)
-
     def _debits(self) -> list[Entry]:
         return [entry for entry in self._entries if entry.kind is EntryKind.DEBIT]
 
-    def _feed_debits(self, contract_id: str, version: int, feed: str) -> list[Entry]:
-        key = (contract_id, version, feed)
-        return [e for e in self._debits() if (e.contract_id, e.contract_version, e.feed) == key]
+
+def _is_first(before: Sequence[Entry], purchase: Purchase) -> bool:
+    """A period is measured first once in a generation: a resume, a restatement, and the same period posted again
+    under another version of the contract can each hold a person who is not in k others."""
+    planned_first = purchase.attempt == 1 and purchase.restatement == 0
+    return planned_first and purchase.period not in {entry.period for entry in before}
 
 
-def _event(plan: MeasurementPlan) -> JsonObject:
-    return {"mechanism": MECHANISM, "relation": "add_or_remove", "draws": write_draws(plan)}
+def _increment(before: Sequence[Entry], purchase: Purchase, first: bool) -> int:
+    return increment_nano(
+        [entry.charge_nano for entry in before if entry.is_first],
+        [entry.charge_nano for entry in before if not entry.is_first],
+        purchase.k,
+        charge=purchase.plan.charge_nano,
+        first=first,
+    )
+
+
+def _event(purchase: Purchase, first: bool, increment: int) -> JsonObject:
+    return {
+        "mechanism": MECHANISM,
+        "relation": RELATION,
+        "measured": purchase.measured.value,
+        "generation": purchase.generation,
+        "k": purchase.k,
+        "first": first,
+        "draws": write_draws(purchase.plan),
+        "charge_nano": purchase.plan.charge_nano,
+        "increment_nano": increment,
+    }

@@ -74,7 +74,7 @@ class SubmissionStore(Protocol):
 
     def find(self, submission_id: str) -> SubmissionRecord | None: ...
     def find_for_period(
-        self, contract_id: str, version: int, feed: str, provider: str, period: str
+        self, contract_id: str, version: int, feed: str, provider: str, period: str, restatement: int
     ) -> SubmissionRecord | None: ...
     def add(self, record: SubmissionRecord) -> None:
         """Raises `AlreadyExists` when the id, or the provider's period of the feed, is taken."""

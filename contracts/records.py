@@ -49,6 +49,7 @@ class ContractRecord:
 class SubmissionRecord:
     """A submission that passed every check and was debited; refused ones leave no trace.
 
+    restatement: 0 for the first measurement of the period, 1, 2, ... for its scheduled restatements.
     attempt: how many times noise may have been drawn for it, each under a debit of its own.
     lease_until: until then the running attempt is taken to be alive.
     """
@@ -60,6 +61,7 @@ class SubmissionRecord:
     provider: str
     population: str
     period: str
+    restatement: int
     attempt: int
     lease_until: datetime
     created_at: datetime
@@ -67,7 +69,10 @@ class SubmissionRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
-    """One stored release. `debit` is the id of the ledger entry that paid for its draw."""
+    """One stored release. `debit_id` names the ledger entry that paid for its draw.
+
+    measured: who drew the noise, `exchange` or `source`.
+    """
 
     id: str
     submission_id: str
@@ -78,6 +83,8 @@ class ReleaseRecord:
     provider: str
     population: str
     period: str
+    restatement: int
+    measured: str
     block_sha256: str
     provisional: bool
     released_at: datetime

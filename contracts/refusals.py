@@ -83,8 +83,24 @@ class ContractInvalid(Invalid):
     code = "contract-invalid"
 
 
+class AccuracyInvalid(Invalid):
+    code = "accuracy-invalid"
+
+
 class CellsInvalid(Invalid):
     code = "cells-invalid"
+
+
+class MeasuredAtSource(Invalid):
+    code = "measured-at-source"
+
+
+class MeasuredInExchange(Invalid):
+    code = "measured-in-exchange"
+
+
+class ReleaseInvalid(Invalid):
+    code = "release-invalid"
 
 
 class QuestionInvalid(Invalid):
@@ -97,6 +113,10 @@ class SignatureInvalid(Invalid):
 
 class PeriodOutsideContract(Invalid):
     code = "period-outside-contract"
+
+
+class RestatementNotPlanned(Invalid):
+    code = "restatement-not-planned"
 
 
 class RegistrationInvalid(Invalid):
@@ -123,12 +143,36 @@ class ContractNotInForce(Conflict):
     code = "contract-not-in-force"
 
 
+class PlanNotOfContract(Conflict):
+    """A measurement plan that does not follow from the terms it is stored with: never draw by it."""
+
+    code = "plan-not-of-contract"
+
+
 class PeriodNotOver(Conflict):
     code = "period-not-over"
 
 
 class PeriodTaken(Conflict):
     code = "period-taken"
+
+
+class CohortReposted(Conflict):
+    """A life table is made of increments: to post a period again would measure the same persons again."""
+
+    code = "cohort-reposted"
+
+
+class RestatementNotDue(Conflict):
+    """due: the first day on which it may be posted."""
+
+    code = "restatement-not-due"
+
+
+class RestatementOutOfOrder(Conflict):
+    """missing: the measurement of the period, 0 for the first, that has to be released before."""
+
+    code = "restatement-out-of-order"
 
 
 class SubmissionIdReused(Conflict):

@@ -3,7 +3,8 @@
 Order (DESIGN section 3): contract decision, replay, schema and invariants, debit committed, draw, release stored,
 receipt. Before the debit nothing depends on data but what the provider alone is told. No release without a
 committed debit; at most one release a debit; no answer without a stored release. A debit is never refunded once
-noise may have been drawn, so a resumed submission pays again.
+noise may have been drawn, so a resumed submission pays again. A scheduled restatement is a submission like the first:
+it measures the whole period anew, by the same frozen plan, whether or not anything changed.
 """
 
 import hashlib
@@ -13,23 +14,23 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from contracts.cells import Columns, exact_tables
-from contracts.decisions import get_feed, get_party, get_visible_contract, require_provider
+from contracts.decisions import (
+    get_feed,
+    get_party,
+    get_period,
+    get_visible_contract,
+    require_own_plan,
+    require_provider,
+)
 from contracts.ledger import Account, Entry, Purchase
 from contracts.lifecycle import require_in_force
 from contracts.parties import Caller
-from contracts.periods import NotAPeriod, Period
+from contracts.periods import Period
 from contracts.ports import BlockFormat, Clock, Database, Stores
 from contracts.records import ContractRecord, ReleaseRecord, SubmissionRecord
-from contracts.refusals import (
-    AlreadyExists,
-    Fault,
-    NoiseUnavailable,
-    PeriodNotOver,
-    PeriodOutsideContract,
-    PeriodTaken,
-    SubmissionIdReused,
-    SubmissionInProgress,
-)
+from contracts.refusals import AlreadyExists, NoiseUnavailable, SubmissionIdReused, SubmissionInProgress
+from contracts.restating import posted_twice, require_due, require_previous
+from contracts.source_releases import SourceRelease, read_release, require_place
 from contracts.terms import FeedTerms, Party, Terms
 from privacy.arrays import Vector
 from privacy.mechanism import DrawFailed, NoiseSource
@@ -38,13 +39,15 @@ from privacy.release import ExactTable, draw_release
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a provider posts. `id` is made by the client and decides what is a replay. `read_columns` turns the posted
-    cells into columns, once the contract has allowed them; raises CellsInvalid."""
+    """What a provider posts. `id` is made by the client and decides what is a replay. `restatement` is 0 for the first
+    measurement of the period, then 1, 2, ... `posted`: what turns the posted cells into columns, once the contract has
+    allowed them, or raises CellsInvalid; or a release that was measured at source."""
 
     id: str
     feed: str
     period: str
-    read_columns: Callable[[FeedTerms], Columns]
+    restatement: int
+    posted: Callable[[FeedTerms], Columns] | SourceRelease
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class _Decided:
     party: Party
     feed: FeedTerms
     period: Period
+    restatement: int
 
 
 class Submitting:
@@ -94,12 +98,12 @@ class Submitting:
             done = self._find_receipt(stores, decided, submission)
         if done is not None:
             return done
-        tables = exact_tables(decided.feed, submission.read_columns(decided.feed))
+        require_own_plan(decided.feed)
+        draw = self._checked(decided, submission)
         paid = self._debit(caller, contract_id, submission)
         if isinstance(paid, Receipt):
             return paid
-        vectors = self._draw(decided.feed, tables)
-        return self._store(decided, submission, paid, vectors)
+        return self._store(decided, submission, paid, draw())
 
     def _decide(self, stores: Stores, caller: Caller, contract_id: str, submission: Submission) -> _Decided:
         record = get_visible_contract(stores, caller, contract_id)
@@ -107,18 +111,21 @@ class Submitting:
         party = get_party(terms, caller)
         feed = get_feed(terms, submission.feed)
         require_provider(feed, party)
-        return _Decided(record, terms, party, feed, self._period(feed, submission.period))
+        require_place(feed, submission.posted)
+        period = get_period(feed, submission.period, self._clock.now().date())
+        require_due(feed, period, submission.restatement, self._clock.now().date())
+        return _Decided(record, terms, party, feed, period, submission.restatement)
 
-    def _period(self, feed: FeedTerms, text: str) -> Period:
-        try:
-            period = Period.parse(text, feed.grain)
-        except NotAPeriod as error:
-            raise _outside(str(error)) from None
-        if period not in feed.periods:
-            raise _outside(f"the feed's periods run from {feed.periods.first} to {feed.periods.last}")
-        if period.last_day >= self._clock.now().date():
-            raise PeriodNotOver(f"The period {period} is posted whole, after it has ended.")
-        return period
+    def _checked(self, decided: _Decided, submission: Submission) -> Callable[[], dict[str, Vector]]:
+        """What was posted, checked; called once it is paid for, it gives the noisy vectors.
+
+        Raises CellsInvalid or ReleaseInvalid.
+        """
+        if isinstance(submission.posted, SourceRelease):
+            vectors = read_release(decided.record.digest, decided.feed, submission.posted)
+            return lambda: vectors
+        tables = exact_tables(decided.feed, submission.posted(decided.feed))
+        return lambda: self._draw(decided.feed, tables)
 
     def _find_receipt(self, stores: Stores, decided: _Decided, submission: Submission) -> Receipt | None:
         """The receipt if this submission was released before; None if it is new or may resume.
@@ -198,7 +205,9 @@ class Submitting:
 
 
 def _find_same(stores: Stores, decided: _Decided, submission: Submission) -> SubmissionRecord | None:
-    """The submission of this id. Raises SubmissionIdReused or PeriodTaken when id and period do not belong together."""
+    """The submission of this id. Raises SubmissionIdReused when it belongs to another period, PeriodTaken or
+    CohortReposted when this measurement of the period has another id, RestatementOutOfOrder when its turn has not come.
+    """
     known = stores.submissions.find(submission.id)
     if known is not None:
         if _key(known) != _wanted_key(decided):
@@ -206,30 +215,37 @@ def _find_same(stores: Stores, decided: _Decided, submission: Submission) -> Sub
         return known
     taken = stores.submissions.find_for_period(*_wanted_key(decided))
     if taken is not None:
-        raise PeriodTaken(
-            f"The period {decided.period} of {decided.feed.name} was submitted under another id. A period is "
-            "measured once, and this version takes no corrections.",
-            submission_id=taken.id,
-        )
+        raise posted_twice(decided.feed, decided.period, decided.restatement, taken.id)
+    if decided.restatement:
+        before = stores.submissions.find_for_period(*_wanted_key(decided)[:-1], decided.restatement - 1)
+        require_previous(stores, decided.period, decided.restatement, before)
     return None
 
 
-def _key(known: SubmissionRecord) -> tuple[str, int, str, str, str]:
-    return known.contract_id, known.contract_version, known.feed, known.provider, known.period
+def _key(known: SubmissionRecord) -> tuple[str, int, str, str, str, int]:
+    return (
+        known.contract_id,
+        known.contract_version,
+        known.feed,
+        known.provider,
+        known.period,
+        known.restatement,
+    )
 
 
-def _wanted_key(decided: _Decided) -> tuple[str, int, str, str, str]:
+def _wanted_key(decided: _Decided) -> tuple[str, int, str, str, str, int]:
     return (
         decided.terms.id,
         decided.terms.version,
         decided.feed.name,
         decided.party.organisation,
         str(decided.period),
+        decided.restatement,
     )
 
 
 def _new_record(decided: _Decided, submission: Submission, now: datetime, lease_until: datetime) -> SubmissionRecord:
-    contract_id, version, feed, provider, period = _wanted_key(decided)
+    contract_id, version, feed, provider, period, restatement = _wanted_key(decided)
     return SubmissionRecord(
         submission.id,
         contract_id,
@@ -238,6 +254,7 @@ def _new_record(decided: _Decided, submission: Submission, now: datetime, lease_
         provider,
         decided.party.population,
         period,
+        restatement,
         1,
         lease_until,
         now,
@@ -245,8 +262,6 @@ def _new_record(decided: _Decided, submission: Submission, now: datetime, lease_
 
 
 def _purchase(decided: _Decided, submission: Submission, attempt: int) -> Purchase:
-    """Raises PlanNotSound where the stored plan is not one that this exchange could have frozen: never draw by it."""
-    decided.feed.get_plan().verify(decided.feed.dimensions, decided.feed.bounds)
     return Purchase(
         contract_id=decided.terms.id,
         contract_version=decided.terms.version,
@@ -256,16 +271,18 @@ def _purchase(decided: _Decided, submission: Submission, attempt: int) -> Purcha
         k=decided.feed.k,
         plan=decided.feed.get_plan(),
         period=str(decided.period),
+        generation=decided.feed.generation or "",
+        restatement=decided.restatement,
         submission_id=submission.id,
         attempt=attempt,
+        measured=decided.feed.measured,
     )
 
 
 def _release_record(
     decided: _Decided, submission: Submission, debit: Entry, block: bytes, now: datetime
 ) -> ReleaseRecord:
-    contract_id, version, feed, provider, period = _wanted_key(decided)
-    run_out = decided.period.last_day + timedelta(days=decided.feed.run_out_days)
+    contract_id, version, feed, provider, period, restatement = _wanted_key(decided)
     return ReleaseRecord(
         id=str(uuid4()),
         submission_id=submission.id,
@@ -276,8 +293,10 @@ def _release_record(
         provider=provider,
         population=debit.population,
         period=period,
+        restatement=restatement,
+        measured=decided.feed.measured,
         block_sha256=hashlib.sha256(block).hexdigest(),
-        provisional=now.date() <= run_out,
+        provisional=decided.feed.is_provisional(decided.period, now.date()),
         released_at=now,
     )
 
@@ -294,8 +313,3 @@ def _receipt(record: ContractRecord, release: ReleaseRecord, entries: list[Entry
         attempts=len(paid),
         replayed=replayed,
     )
-
-
-def _outside(message: str) -> PeriodOutsideContract:
-    fault = Fault("/period", "period_outside_contract", message)
-    return PeriodOutsideContract("The period is not one of the feed's periods.", faults=(fault,))

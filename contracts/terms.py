@@ -7,7 +7,8 @@ decided in `contracts.drafting`.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from enum import StrEnum
 from math import prod
 from typing import Final
 
@@ -18,7 +19,29 @@ from contracts.periods import Grain, Period, PeriodRange
 from contracts.records import ContractRecord
 from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import Draw, MeasurementPlan
+from privacy.strategy import FeedDesign, Table, releases_paid
 from privacy.units import budget_nano
+
+
+class Measured(StrEnum):
+    """Where noise is drawn: in the exchange, or on the provider's premises, which then vouches for it."""
+
+    EXCHANGE = "exchange"
+    SOURCE = "source"
+
+
+class LifeTable(StrEnum):
+    """Increments of a life table: who started, and who stopped, each person once, in the period it became known."""
+
+    STARTS = "starts"
+    EXITS = "exits"
+
+
+class PrivacyUnit(StrEnum):
+    """Whose whole contribution the stated losses are about."""
+
+    WITHIN_PROVIDER = "person_within_provider"
+    ACROSS_PROVIDERS = "person_across_providers"
 
 
 class ContractAltered(Exception):
@@ -48,7 +71,11 @@ class MeasureTerms:
 
 @dataclass(frozen=True, slots=True)
 class FeedTerms:
-    """One feed: its closed key space, its contribution bounds, and the frozen plan once proposed."""
+    """One feed: its closed key space, its contribution bounds, and the frozen plan once proposed.
+
+    generation: digest of everything the loss of the feed rests on (schema, bounds, k, plan); a feed that changes in
+    any of it is accounted for as a new one. None before the plan is made. expected: sum over one period, by measure.
+    """
 
     name: str
     provider: Role
@@ -57,11 +84,16 @@ class FeedTerms:
     k: int
     run_out_days: int
     restatements: int
+    measured: Measured
+    life_table: LifeTable | None
     vocabularies: dict[str, tuple[str, ...]]
     measures: dict[str, MeasureTerms]
     invariants: tuple[Invariant, ...]
+    expected: dict[str, int]
+    tables: tuple[Table, ...]
     rho_nano: int
     plan: MeasurementPlan | None
+    generation: str | None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -78,6 +110,32 @@ class FeedTerms:
     @property
     def bounds(self) -> dict[str, int]:
         return {name: measure.bound for name, measure in self.measures.items()}
+
+    @property
+    def design(self) -> FeedDesign:
+        """What the measurement plan is made from."""
+        sizes = {name: len(values) for name, values in self.vocabularies.items()}
+        return FeedDesign(sizes, self.bounds, self.expected, self.tables)
+
+    @property
+    def releases_paid(self) -> int:
+        """How many releases its ceiling pays for."""
+        return releases_paid(k=self.k, periods=len(self.periods), restatements=self.restatements)
+
+    @property
+    def charge_nano(self) -> int:
+        """What one release may charge, rounded down."""
+        return self.rho_nano // self.releases_paid
+
+    def earliest(self, period: Period, restatement: int) -> date:
+        """The first day on which a period may be posted, and on which its scheduled restatements 1, 2, ... are due:
+        evenly over the run-out, the last right after it."""
+        waited = self.run_out_days * restatement // self.restatements if restatement else 0
+        return period.last_day + timedelta(days=waited + 1)
+
+    def is_provisional(self, period: Period, today: date) -> bool:
+        """Late records may still be missing until the run-out is over."""
+        return today <= period.last_day + timedelta(days=self.run_out_days)
 
     def get_plan(self) -> MeasurementPlan:
         """Raises ValueError for a contract that was never proposed."""
@@ -106,8 +164,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class PrivacyTerms:
-    """delta: for display only. ceilings_nano: what this contract may cost each population, in nano-rho."""
+    """delta: for display only. ceilings_nano: what this contract may cost each population, in nano-rho.
 
+    max_providers: in how many of these populations one person is at most; None for the unit within one provider.
+    """
+
+    unit: PrivacyUnit
+    max_providers: int | None
     delta: str
     ceilings_nano: dict[str, int]
 
@@ -139,6 +202,10 @@ class Terms:
         """Organisations that post this feed."""
         return tuple(party.organisation for party in self.parties if party.role is feed.provider)
 
+    def grains_of(self, feed: FeedTerms) -> tuple[Grain, ...]:
+        """By which grains of time the feed can be asked: its own, and the roll-ups that the contract declares."""
+        return tuple(grain for grain in Grain if grain is feed.grain or self.rollups.get(grain) is feed.grain)
+
     def find_grant(self, role: Role) -> Grant | None:
         return next((grant for grant in self.grants if grant.role is role), None)
 
@@ -161,6 +228,8 @@ def read_terms(document: JsonObject) -> Terms:
         feeds=tuple(read_feed(feed, vocabularies) for feed in document["feeds"]),
         rollups={Grain(c): Grain(f) for c, f in document.get("rollups", {}).get("period", {}).items()},
         privacy=PrivacyTerms(
+            unit=PrivacyUnit(document["privacy"]["unit"]),
+            max_providers=document["privacy"].get("max_providers"),
             delta=document["privacy"]["delta"],
             ceilings_nano={name: budget_nano(rho) for name, rho in document["privacy"]["ceilings"].items()},
         ),
@@ -202,11 +271,25 @@ def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> Fee
         run_out_days=feed["run_out_days"],
         restatements=feed["restatements"],
         vocabularies={name: vocabularies[name] for name in feed["dimensions"]},
+        measured=Measured(feed["measured"]),
+        life_table=LifeTable(feed["life_table"]) if feed.get("life_table") else None,
         measures=measures,
         invariants=tuple(parse_invariant(text, tuple(measures)) for text in feed["invariants"]),
+        expected=dict(feed["expected"]),
+        tables=tuple(Table(tuple(table["by"]), table.get("weight", 1)) for table in feed["tables"]),
         rho_nano=budget_nano(feed["rho"]),
         plan=_read_plan(feed["plan"]) if feed.get("plan") else None,
+        generation=_generation(feed, vocabularies) if feed.get("plan") else None,
     )
+
+
+def _generation(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> str:
+    rests_on = {name: feed[name] for name in ("name", "provider", "grain", "k")} | {
+        "vocabularies": [[name, list(vocabularies[name])] for name in feed["dimensions"]],
+        "bounds": {name: measure["bound"] for name, measure in feed["measures"].items()},
+        "draws": feed["plan"]["draws"],
+    }
+    return digest_of(rests_on)
 
 
 def _read_plan(plan: JsonObject) -> MeasurementPlan:
@@ -218,9 +301,14 @@ def _read_plan(plan: JsonObject) -> MeasurementPlan:
     )
 
 
-def write_plan(plan: MeasurementPlan) -> JsonObject:
-    """The plan as it stands in the signed document."""
-    return {"mechanism": MECHANISM, "draws": write_draws(plan), "charge_nano": plan.charge_nano}
+def write_plan(plan: MeasurementPlan, explanation: Iterable[str]) -> JsonObject:
+    """The plan as it stands in the signed document. Only its draws decide anything; the explanation says them."""
+    return {
+        "mechanism": MECHANISM,
+        "draws": write_draws(plan),
+        "charge_nano": plan.charge_nano,
+        "explanation": list(explanation),
+    }
 
 
 def write_draws(plan: MeasurementPlan) -> list[JsonObject]:

@@ -4,20 +4,20 @@ Exact weighted least squares through the ANOVA decomposition of the factorial: t
 in every entry, so the space of tables splits into orthogonal effects, one for each set of dimensions, and each
 effect is the precision-weighted mean of what the margins that hold it say. Closed form; equal to dense
 generalised least squares. Source: Scheffe, The Analysis of Variance (1959), chapter 4, for the decomposition;
-Gauss-Markov for the weights. Nothing is clipped here.
+Gauss-Markov for the weights. Nothing is clipped here: an estimate below zero stays below zero.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
 from math import prod
+from typing import Self
 
 import numpy as np
 
 from privacy.arrays import Floats, Vector
 from privacy.plan import Draw
 
-Effect = frozenset[int]
+Axes = frozenset[int]
 Groups = Sequence[Floats]
 
 
@@ -27,38 +27,55 @@ class NotIdentified(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FittedTable:
-    """values: the fitted table, one axis a dimension. effect_variances: the eigenvalue of the covariance of
-    `values` on the space of each effect (effects are sets of axes)."""
+    """values: the fitted table, one axis a dimension. effect_variances: the eigenvalue of the covariance of `values`
+    on the space of each effect; one axis a dimension too, of length 2: at 1 where the effect holds it.
+    on_lattice: the values are noisy integers as they were drawn, so the exact discrete Gaussian holds for their sums.
+    """
 
     values: Floats
-    effect_variances: dict[Effect, float]
+    effect_variances: Floats
+    on_lattice: bool
+
+    def __add__(self, other: Self) -> "FittedTable":
+        """Of independent releases, such as other periods, providers or plans: values add, and so do variances."""
+        return FittedTable(
+            self.values + other.values,
+            self.effect_variances + other.effect_variances,
+            self.on_lattice and other.on_lattice,
+        )
 
     def sums(self, groups: Groups) -> Floats:
         """Weighted sums of cells. groups: for each axis a matrix (groups x values) of weights.
 
         Returns an array with one axis per dimension, as long as that dimension has groups.
         """
-        result = self.values
-        for axis, weights in enumerate(groups):
-            result = np.moveaxis(np.tensordot(weights, result, axes=(1, axis)), 0, axis)
-        return result
+        return _contracted(self.values, groups)
 
     def covariance(self, left: Groups, right: Groups) -> Floats:
-        """Covariance, entry by entry, of `sums(left)` and `sums(right)`, which must have the same shape."""
+        """Covariance, entry by entry, of `sums(left)` and `sums(right)`, which must have the same shape.
+
+        sum over effects B of variance(B) * prod over axes in B of inside * prod over the other axes of mean, where
+        g.h = mean + inside splits a product of weights into that of their means and that of what is left.
+        """
         pairs = list(zip(left, right, strict=True))
-        if len(set(self.effect_variances.values())) == 1:
-            # Independent cells of one variance, as when the full table alone was measured.
-            variance = next(iter(self.effect_variances.values()))
-            return variance * _outer([(g * h).sum(axis=1) for g, h in pairs])
-        total = np.zeros([weights.shape[0] for weights in left])
-        for effect, variance in self.effect_variances.items():
-            factors = [_inside(g, h) if axis in effect else _mean_part(g, h) for axis, (g, h) in enumerate(pairs)]
-            total += variance * _outer(factors)
-        return total
+        if np.ptp(self.effect_variances) == 0:
+            # Independent cells of one variance, as when the full table alone was measured: exact, for the lattice.
+            dots = [(g * h).sum(axis=1, keepdims=True) for g, h in pairs]
+            return _contracted(self.effect_variances[(slice(1),) * len(pairs)], dots)
+        return _contracted(self.effect_variances, [np.stack([_mean(g, h), _inside(g, h)], axis=1) for g, h in pairs])
 
     def variance(self, groups: Groups) -> Floats:
         """Variance of every entry of `sums(groups)`."""
         return self.covariance(groups, groups)
+
+
+@dataclass(frozen=True, slots=True)
+class _Margin:
+    """axes: those kept. table: the noisy sums, one axis a dimension, of length 1 where the margin drops it."""
+
+    axes: Axes
+    table: Floats
+    variance: float
 
 
 def fit(
@@ -67,78 +84,71 @@ def fit(
     """The least-squares table from the draws of one measure.
 
     draws: (draw, noisy vector, variance of one entry). Vectors may be sums over several releases of one plan;
-    the variances then are sums too. Raises NotIdentified when no draw holds the full table's highest effect.
+    the variances then are sums too: fitting is linear, so the sum of fits is the fit of sums.
+    Raises NotIdentified when no draw holds the full table's highest effect.
     """
-    margins = [(frozenset(map(dimensions.index, draw.margin)), vector, variance) for draw, vector, variance in draws]
-    everything = frozenset(range(len(shape)))
-    if not any(axes == everything for axes, _, _ in margins):
+    margins = [_margin(shape, dimensions, *drawn) for drawn in draws]
+    full = [margin for margin in margins if len(margin.axes) == len(shape)]
+    if not full:
         raise NotIdentified("no draw measured the full table")
     if len(margins) == 1:
         # One full table is its own fit, to the last integer.
-        _, vector, variance = margins[0]
-        same = dict.fromkeys(_effects(len(shape)), variance)
-        return FittedTable(vector.reshape(shape).astype(np.float64), same)
-    variances = {effect: _effect_variance(shape, effect, margins) for effect in _effects(len(shape))}
-    return FittedTable(_weighted(shape, margins), variances)
-
-
-Margin = tuple[Effect, Vector, float]
-
-
-def _weighted(shape: tuple[int, ...], margins: Sequence[Margin]) -> Floats:
+        return FittedTable(full[0].table, np.full((2,) * len(shape), full[0].variance), on_lattice=True)
+    precisions = [_precisions(shape, margin) for margin in margins]
+    total = np.sum(precisions, axis=0)
     values = np.zeros(shape)
-    for effect in _effects(len(shape)):
-        holding = [margin for margin in margins if effect <= margin[0]]
-        precisions = [_precision(shape, effect, margin) for margin in holding]
-        parts = [_effect_of(shape, effect, margin) for margin in holding]
-        values += sum(p * part for p, part in zip(precisions, parts, strict=True)) / sum(precisions)
-    return values
+    for margin, precision in zip(margins, precisions, strict=True):
+        dropped = _size(shape, frozenset(range(len(shape))) - margin.axes)
+        values += _weighted_effects(margin.table / dropped, precision / total)
+    return FittedTable(values, 1 / total, on_lattice=False)
 
 
-def _effects(axes: int) -> list[Effect]:
-    return [frozenset(c) for c in chain.from_iterable(combinations(range(axes), n) for n in range(axes + 1))]
+def _margin(
+    shape: tuple[int, ...], dimensions: tuple[str, ...], draw: Draw, vector: Vector, variance: float
+) -> _Margin:
+    axes = frozenset(map(dimensions.index, draw.margin))
+    kept = [n if axis in axes else 1 for axis, n in enumerate(shape)]
+    return _Margin(axes, vector.reshape(kept).astype(np.float64), variance)
 
 
-def _size(shape: tuple[int, ...], axes: Effect) -> int:
+def _precisions(shape: tuple[int, ...], margin: _Margin) -> Floats:
+    """What a margin A says of each effect B within it: N(not in A) / v_A in every cell; 0 of the other effects.
+
+    This is lambda(B, A) / N(not in B) of FORMULAS: lambda measures an effect's entry, this one unit of its space.
+    """
+    everything = frozenset(range(len(shape)))
+    within = tuple(slice(None) if axis in margin.axes else slice(1) for axis in range(len(shape)))
+    precisions = np.zeros((2,) * len(shape))
+    precisions[within] = _size(shape, everything - margin.axes) / margin.variance
+    return precisions
+
+
+def _size(shape: tuple[int, ...], axes: Axes) -> int:
     return prod(shape[axis] for axis in axes)
 
 
-def _precision(shape: tuple[int, ...], effect: Effect, margin: Margin) -> float:
-    """lambda(B, A) = N(B')^2 / (v_A N(A without B)), in the units of FORMULAS."""
-    axes, _, variance = margin
-    outside = frozenset(range(len(shape))) - effect
-    return float(_size(shape, outside) ** 2 / (variance * _size(shape, axes - effect)))
+def _weighted_effects(table: Floats, weights: Floats, axis: int = 0) -> Floats:
+    """The sum over all effects of weight * effect of `table`: along each axis its mean and what is left."""
+    if axis == table.ndim:
+        return weights * table
+    mean = table.mean(axis=axis, keepdims=True)
+    without = _weighted_effects(mean, weights[0], axis + 1)
+    return without if table.shape[axis] == 1 else without + _weighted_effects(table - mean, weights[1], axis + 1)
 
 
-def _effect_variance(shape: tuple[int, ...], effect: Effect, margins: Sequence[Margin]) -> float:
-    """N(B') / Lambda(B): the eigenvalue of the fitted table's covariance on the effect's space."""
-    precision = sum(_precision(shape, effect, margin) for margin in margins if effect <= margin[0])
-    return _size(shape, frozenset(range(len(shape))) - effect) / precision
+def _contracted(values: Floats, matrices: Groups) -> Floats:
+    """Multiply each axis by its matrix, as long as the matrix is wide."""
+    for axis, matrix in enumerate(matrices):
+        values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+    return values
 
 
-def _effect_of(shape: tuple[int, ...], effect: Effect, margin: Margin) -> Floats:
-    axes, vector, _ = margin
-    kept = [n if axis in axes else 1 for axis, n in enumerate(shape)]
-    table = vector.reshape(kept) / _size(shape, frozenset(range(len(shape))) - axes)
-    for axis in axes - effect:
-        table = table.mean(axis=axis, keepdims=True)
-    for axis in effect:
-        table = table - table.mean(axis=axis, keepdims=True)
-    return table
-
-
-def _mean_part(left: Floats, right: Floats) -> Floats:
-    mean_part: Floats = left.sum(axis=1) * right.sum(axis=1) / left.shape[1]
-    return mean_part
+def _mean(left: Floats, right: Floats) -> Floats:
+    mean: Floats = left.sum(axis=1) * right.sum(axis=1) / left.shape[1]
+    return mean
 
 
 def _inside(left: Floats, right: Floats) -> Floats:
-    inside: Floats = (left * right).sum(axis=1) - _mean_part(left, right)
+    """Of centred weights, so that groups which are whole axes have exactly nothing inside."""
+    inside: Floats = ((left - left.mean(axis=1, keepdims=True)) * (right - right.mean(axis=1, keepdims=True))).sum(1)
     return inside
-
-
-def _outer(factors: Sequence[Floats]) -> Floats:
-    result = np.ones(())
-    for factor in factors:
-        result = np.multiply.outer(result, factor)
-    return result

@@ -1,8 +1,9 @@
 """Composition: how the charges of releases add up to the loss of a feed, a contract and a population.
 
-The loss of a feed is the sum of its k largest first-measurement charges, since one person is in at most k
-periods, plus every further measurement of a period in full, since late records can move a person between
-periods. Feeds, contracts and generations add. Budgets are spent adaptively; the proof rests on zCDP filters:
+The loss of one generation of a feed is the sum of its k largest first-measurement charges, since one person is in at
+most k of these, plus every further measurement of a period in full, since late records can move a person between
+periods. Feeds, contracts and generations add. Proved against brute force over histories and persons in
+tests/property/test_accounting.py. Budgets are spent adaptively; the proof rests on zCDP filters:
 Feldman and Zrnic, Individual Privacy Accounting via a Renyi Filter (2021); Whitehouse et al., Fully Adaptive
 Composition in Differential Privacy (2023).
 """

@@ -143,11 +143,18 @@ submissions = sa.Table(
     _required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
     _required("population", sa.ForeignKey("populations.id"), comment="Whose loss it adds to."),
     _required("period", sa.Text, comment="Period that was posted, such as 2025-01."),
+    _required("restatement", sa.Integer, server_default="0", comment="0 for the first measurement, then 1, 2, ..."),
     _required("attempt", sa.Integer, comment="How often noise may have been drawn for it."),
     _required("lease_until", UtcDateTime, comment="Until then the attempt is taken to run."),
     _required("created_at", UtcDateTime, comment="When it was accepted and debited."),
     sa.UniqueConstraint(
-        "contract_id", "contract_version", "feed", "provider", "period", name="uq_submissions_feed_period"
+        "contract_id",
+        "contract_version",
+        "feed",
+        "provider",
+        "period",
+        "restatement",
+        name="uq_submissions_feed_period",
     ),
     sa.CheckConstraint("attempt >= 1", name="attempt_from_one"),
     comment="Submissions accepted and debited. Nothing of a body is kept: no digest, length or count.",
@@ -167,6 +174,8 @@ ledger_entries = sa.Table(
     *_contract(nullable=True),
     sa.Column("feed", sa.Text, comment="Feed that was measured."),
     sa.Column("period", sa.Text, comment="Period that was measured."),
+    sa.Column("generation", sa.Text, comment="Digest of what the feed's loss rests on; a changed feed is a new one."),
+    sa.Column("restatement", sa.Integer, comment="0 for the first measurement, then 1, 2, ..."),
     sa.Column(
         "submission_id",
         # A debit and its submission are written together, in either order.
@@ -211,6 +220,8 @@ releases = sa.Table(
     _required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
     _required("population", sa.ForeignKey("populations.id"), comment="Whose loss it added to."),
     _required("period", sa.Text, comment="Period that was measured."),
+    _required("restatement", sa.Integer, server_default="0", comment="0 for the first measurement, then 1, 2, ..."),
+    _required("measured", sa.Text, server_default="exchange", comment="Who drew the noise: exchange or source."),
     _required("block_sha256", sa.Text, comment="SHA-256 (hex) of the block."),
     _required("provisional", sa.Boolean, comment="Posted before the period's run-out was over."),
     _required("released_at", UtcDateTime, comment="When it was stored."),

@@ -3,12 +3,14 @@
 Zero, suppressed and missing are three different things, and look so.
 """
 
+from api.cli.explanation_text import say_explanation
 from api.cli.output import loss_text, say, say_table
 from contracts.parties import JsonObject
 
 
 def say_answer(answer: JsonObject) -> None:
-    """The rows, and below them estimand, intervals, labels, notes, coverage and the privacy statement."""
+    """The rows, and below them estimand, intervals, labels, notes, coverage, the privacy statement, and the working
+    where it was asked for."""
     _say_rows(answer)
     say()
     say(answer["estimand"])
@@ -24,15 +26,26 @@ def say_answer(answer: JsonObject) -> None:
         say("Note: noise can take a small count below zero; it is not clipped, so that sums stay right.")
     for line in answer["coverage"]:
         say(f"Coverage: {coverage_text(line)}")
-    say(f"Releases used: {len(answer['releases'])}, under the contract of digest {answer['contract_digest']}")
+    used = f"{len(answer['releases'])}, as of {answer['as_of']}"
+    say(f"Releases used: {used}, under the contract of digest {answer['contract_digest']}")
     _say_privacy(answer["privacy"])
+    if "explanation" in answer:
+        say_explanation(answer["explanation"])
 
 
 def coverage_text(line: JsonObject) -> str:
-    """One feed: how many of the periods asked it covers, by how many providers, and which it lacks."""
+    """One feed: how many of the periods asked it covers, by how many providers and restatements, and which it lacks."""
     fewest, most = line["providers_fewest"], line["providers_most"]
     providers = str(most) if fewest == most else f"{fewest} to {most}"
+    if fewest < line["providers"]:
+        providers += f" of {line['providers']}"
     text = f"{line['feed']}, {len(line['covered'])} of {len(line['asked'])} periods, providers: {providers}"
+    restated: dict[int, list[str]] = {}
+    for period in line["rests_on"]:
+        for number in filter(None, period["restatements"]):
+            restated.setdefault(number, []).append(period["period"])
+    for number, periods in sorted(restated.items()):
+        text += f"; restatement {number}: {_runs(periods, line['asked'])}"
     for state in ("missing", "provisional"):
         if line[state]:
             text += f"; {state}: {_runs(line[state], line['asked'])}"
@@ -105,6 +118,9 @@ def _say_privacy(privacy: JsonObject) -> None:
     ceilings = "; ".join(f"{name} {loss_text(loss)}" for name, loss in privacy["ceilings"].items())
     say(f"Privacy: {privacy['guarantee']} Unit: {privacy['unit']}.")
     say(f"  Ceilings: {ceilings}.")
+    if privacy["providers_at_most"] > 1:
+        within = f"One person in at most {privacy['providers_at_most']} of them"
+        say(f"  {within}: {loss_text(privacy['unit_ceiling'])}.")
     say(f"  One person in everything: {loss_text(privacy['one_person_in_everything'])}.")
     say(f"  {privacy['several_providers']}")
 

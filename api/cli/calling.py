@@ -20,40 +20,54 @@ from api.cli.output import Failure, problem_failure
 def as_client(command: Callable[..., None]) -> Callable[..., None]:
     """Options that say which exchange and which client; the command gets the client as first argument."""
 
-    @click.option(
-        "--url",
-        envvar="PARLEY_URL",
-        default="http://127.0.0.1:8000",
-        show_default=True,
-        show_envvar=True,
-        help="The exchange, by the public URL it calls itself (its PARLEY_ISSUER).",
-    )
-    @click.option(
-        "--client-id",
-        envvar="PARLEY_CLIENT_ID",
-        required=True,
-        show_envvar=True,
-        help="Your registered client.",
-    )
-    @click.option(
-        "--client-key",
-        envvar="PARLEY_CLIENT_KEY_FILE",
-        required=True,
-        show_envvar=True,
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="The private key of the client, a JWK.",
-    )
+    @client_options(required=True)
     @wraps(command)
     def with_client(url: str, client_id: str, client_key: Path, **values: Any) -> None:
-        with _calling(url, client_id, client_key) as client:
+        with calling(url, client_id, client_key) as client:
             command(client, **values)
 
     return with_client
 
 
+def client_options(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options alone, for a command that may also do without an exchange."""
+    options = (
+        click.option(
+            "--url",
+            envvar="PARLEY_URL",
+            default="http://127.0.0.1:8000",
+            show_default=True,
+            show_envvar=True,
+            help="The exchange, by the public URL it calls itself (its PARLEY_ISSUER).",
+        ),
+        click.option(
+            "--client-id",
+            envvar="PARLEY_CLIENT_ID",
+            required=required,
+            show_envvar=True,
+            help="Your registered client.",
+        ),
+        click.option(
+            "--client-key",
+            envvar="PARLEY_CLIENT_KEY_FILE",
+            required=required,
+            show_envvar=True,
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="The private key of the client, a JWK.",
+        ),
+    )
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return with_options
+
+
 @contextmanager
-def _calling(url: str, client_id: str, key_file: Path) -> Iterator[ExchangeClient]:
+def calling(url: str, client_id: str, key_file: Path) -> Iterator[ExchangeClient]:
     """A client whose expected errors are said in one sentence."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise click.BadParameter("an exchange has an http or https URL", param_hint="--url (PARLEY_URL)")

@@ -1,24 +1,48 @@
-"""Cells of one period from a file: JSON as rows or as columns, or CSV with a header.
+"""Cells of one period from a file: JSON as rows or as columns, or CSV with a header. Or the release drawn of them.
 
-They are checked by the exchange's own validator before anything is sent, so that faulty cells never leave the
+Cells are checked by the exchange's own validator before anything is sent, so that faulty cells never leave the
 provider's machine, and each fault is named by its place in the file.
 """
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any, Final
 
 from adapters.cells.rows import from_columns, from_rows
 from api.cli.files import read_file, read_json
-from api.cli.output import Failure
+from api.cli.output import Failure, tell
 from contracts.cells import Columns, exact_tables
+from contracts.parties import JsonObject
 from contracts.refusals import CellsInvalid
 from contracts.terms import FeedTerms
 
 # More digits than any count may have, and few enough for Python to read at once.
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def read_whole_period(path: Path, feed: FeedTerms, *, empty: bool) -> dict[str, list[Any]]:
+    """Columns of a whole period, after saying how much of it they are. empty: all zero is meant. Raises Failure."""
+    columns = read_cells(path, feed)
+    strata = len(next(iter(columns.values())))
+    if not strata and not empty:
+        raise Failure(f"{path} has no stratum. If the whole period really is zero, repeat with --empty: it is final.")
+    tell(f"{strata} of {feed.cells_per_measure} strata are in {path.name}; the others are zero.")
+    return columns
+
+
+def find_release(path: Path) -> JsonObject | None:
+    """The submission that `parley measure` wrote, or None for a file of cells. Raises Failure."""
+    body = None if path.suffix == ".csv" else read_json(path)
+    if not isinstance(body, dict) or "release" not in body:
+        return None
+    try:
+        json.dumps(body)
+    except TypeError:
+        raise Failure(f"{path} holds a number with a fraction: a release holds whole numbers only.") from None
+    return body
 
 
 def read_cells(path: Path, feed: FeedTerms) -> dict[str, list[Any]]:

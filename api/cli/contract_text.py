@@ -4,9 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 from api.cli.output import loss_text, say, say_table
-from contracts.accounting import SEVERAL_PROVIDERS, Loss, ceilings
+from contracts.accounting import Loss, ceilings
 from contracts.parties import JsonObject
-from contracts.terms import Terms, read_terms
+from contracts.terms import FeedTerms, Measured, Terms, read_terms
 from privacy.units import rho_text
 
 
@@ -61,6 +61,21 @@ def _say_feeds(terms: Terms) -> None:
         for feed in terms.feeds
     ]
     say_table(("feed", "provider", "periods", "dimensions", "measures", "rho"), rows, right=("rho",))
+    for feed in terms.feeds:
+        if said := _unusual_terms(feed):
+            say(f"{feed.name}: {'; '.join(said)}")
+
+
+def _unusual_terms(feed: FeedTerms) -> list[str]:
+    """What a feed does otherwise than most."""
+    said = []
+    if feed.restatements:
+        said.append(f"every period is measured again {feed.restatements} times within {feed.run_out_days} days")
+    if feed.measured is Measured.SOURCE:
+        said.append("the provider draws the noise on its premises, and vouches for it")
+    if feed.life_table:
+        said.append(f"{feed.life_table} of a life table, each person once")
+    return said
 
 
 def _say_ceilings(terms: Terms) -> None:
@@ -68,8 +83,11 @@ def _say_ceilings(terms: Terms) -> None:
     say("The most that one person may lose under this contract, by population:")
     for population, limit in limits.of_populations.items():
         say(f"  {population}: {loss_text(_loss(limit))}")
+    if limits.providers_at_most > 1:
+        say(f"  one person in at most {limits.providers_at_most} of them: {loss_text(_loss(limits.of_unit))}")
     say(f"  one person in everything: {loss_text(_loss(limits.everything))}")
-    say(SEVERAL_PROVIDERS)
+    say(f"Unit: {limits.unit}.")
+    say(limits.adds_up)
 
 
 def _loss(limit: Loss) -> dict[str, Any]:

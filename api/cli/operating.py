@@ -16,6 +16,7 @@ from adapters.database import (
     DatabaseUnavailable,
     DatabaseUrlUnusable,
     SchemaStale,
+    SqlDatabase,
     check_schema,
     open_database,
 )
@@ -42,6 +43,14 @@ def database_url() -> str:
     return read_settings(kept).database_url
 
 
+def max_cells() -> int:
+    """What an exchange of this environment takes. Raises Failure."""
+    try:
+        return read_settings({name: os.environ[name] for name in ("PARLEY_MAX_CELLS",) if name in os.environ}).max_cells
+    except SettingsInvalid as invalid:
+        raise Failure(f"{invalid}.") from None
+
+
 # Whoever can open the database acts as the operator: what is made for it is for its owner alone.
 OWNER_ONLY: Final = 0o077
 
@@ -58,16 +67,23 @@ def said_plainly() -> Iterator[None]:
 
 
 @contextmanager
-def registering() -> Iterator[Registering]:
-    """Registration on a migrated database."""
+def operating() -> Iterator[SqlDatabase]:
+    """The migrated database of PARLEY_DATABASE_URL."""
     url = database_url()
     with said_plainly():
         check_schema(url)
         database = open_database(url)
         try:
-            yield Registering(database, SystemClock())
+            yield database
         finally:
             database.close()
+
+
+@contextmanager
+def registering() -> Iterator[Registering]:
+    """Registration on a migrated database."""
+    with operating() as database:
+        yield Registering(database, SystemClock())
 
 
 def checked(schema: Schema, **values: Any) -> dict[str, Any]:

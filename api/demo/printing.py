@@ -108,12 +108,13 @@ def _joint_table(answer: JsonObject) -> list[str]:
     quarters = sorted({quarter for _, quarter in lines})
     shown = quarters[-QUARTERS_SHOWN:]
     rows = [[*stratum, *cells] for stratum, cells in sorted(lines.items()) if stratum[1] in shown]
-    headings = ["covered", "95% interval", "exact*", "enrolled", "+/-", "exact*", "contacts", "+/-", "exact*"]
+    headings = ["covered", "interval", "exact*", "enrolled", "+/-", "exact*", "contacts", "+/-", "exact*"]
     return [
         *table(["region", "quarter", *headings], rows, left=2),
         *_paragraph(
             f"The last {len(shown)} of {len(quarters)} quarters. The payers posted the days covered, the "
-            f"brand its programme; enrolled counts person-months. {_labels(answer)} {' '.join(answer['notes'])}"
+            "brand its programme; enrolled counts person-months. Intervals, and +/-, are of 95%. "
+            f"{_labels(answer)} {' '.join(answer['notes'])}"
         ),
     ]
 

@@ -44,7 +44,7 @@ def list_statistics(contract_id: str, caller: Caller) -> JsonObject:
 @blueprint.arguments(QuestionSchema, location="query")
 @blueprint.response(200, AnswerSchema)
 def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> JsonObject:
-    """Ask a statistic. Costs no budget; the same releases give the same answer for ever."""
+    """Ask a statistic. Costs no budget; the same releases, which the answer names, give the same answer for ever."""
     _refuse_repeated()
     question = Question(
         statistic=name,
@@ -54,6 +54,8 @@ def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> J
         confidence=query["confidence"],
         feeds=_names(query.get("feed")),
         measures=_names(query.get("measures")),
+        as_of=query["as_of"],
+        explain=query["explain"],
     )
     return answer_json(wiring().asking.ask(caller, contract_id, question))
 

@@ -22,8 +22,18 @@ from contracts.lifecycle import Status
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
 from contracts.records import Signature
+from contracts.terms import LifeTable, Measured, PrivacyUnit
 
 PARTY_ROLES: Final = (Role.PAYER, Role.BRAND)
+_BUDGET: Final = (
+    "a budget of rho: a decimal number in a string, above 0 and at most 1000, with at most 12 decimals, like '0.05'"
+)
+
+
+def budget(**kwargs: Any) -> fields.String:
+    """A decimal of rho; whether an account could hold it is decided when the contract is drafted."""
+    form = validate.Regexp(DECIMAL.regex, error=_BUDGET)
+    return fields.String(validate=form, error_messages={"invalid": _BUDGET}, **kwargs)
 
 
 class PartySchema(Schema):
@@ -60,13 +70,14 @@ class FeedSchema(Schema):
     run_out_days = WholeNumber(maximum=3650, required=True)
     restatements = WholeNumber(maximum=100, load_default=0)
     link = one_of("none", "linked", load_default="none")
-    measured = one_of("exchange", "source", load_default="exchange")
+    measured = one_of(*Measured, load_default=Measured.EXCHANGE.value)
+    life_table = one_of(*LifeTable, allow_none=True, load_default=None)
     dimensions = name_list(NAME, least=0, most=8, required=True)
     measures = mapping(fields.Nested(MeasureSchema), least=1, required=True)
     invariants = fields.List(text(SHORT), load_default=list, validate=validate.Length(max=100))
     expected = mapping(WholeNumber(minimum=1, maximum=10**9), load_default=dict)
     tables = fields.List(fields.Nested(TableSchema), load_default=list, validate=validate.Length(max=100))
-    rho = text(DECIMAL, required=True)
+    rho = budget(required=True)
 
 
 class RollupsSchema(Schema):
@@ -87,9 +98,10 @@ class PrivacySchema(Schema):
 
     definition = one_of("zCDP", required=True)
     relation = one_of("add_or_remove", required=True)
-    unit = one_of("person_within_provider", required=True)
+    unit = one_of(*PrivacyUnit, required=True)
+    max_providers = WholeNumber(minimum=2, maximum=100, allow_none=True, load_default=None)
     delta = text(DECIMAL, required=True)
-    ceilings = mapping(text(DECIMAL), keys=SLUG, least=1, required=True)
+    ceilings = mapping(budget(), keys=SLUG, least=1, required=True)
     approvals = mapping(fields.Nested(ApprovalSchema), keys=SLUG, load_default=dict)
 
 
@@ -156,7 +168,7 @@ class ContractDocumentSchema(Schema):
     effective = text(DATE, required=True)
     expires = text(DATE, required=True)
     parties = fields.List(fields.Nested(PartySchema), required=True, validate=validate.Length(2, 100))
-    vocabularies = mapping(name_list(VALUE), required=True)
+    vocabularies = mapping(name_list(VALUE, least=0), required=True)
     rollups = fields.Nested(RollupsSchema, load_default=dict)
     feeds = fields.List(fields.Nested(FeedSchema), required=True, validate=validate.Length(1, 50))
     privacy = fields.Nested(PrivacySchema, required=True)

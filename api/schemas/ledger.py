@@ -1,11 +1,15 @@
 """Statements of a population's ledger."""
 
+from datetime import datetime
+from typing import Final
+
 from marshmallow import Schema, fields
 
 from api.schemas.fields import one_of
 from api.schemas.submissions import LossSchema, nano_json
-from contracts.accounting import SEVERAL_PROVIDERS, UNIT, Loss, Statement
+from contracts.accounting import Loss, Statement
 from contracts.ledger import Entry, EntryKind
+from contracts.ledger_words import Subtotal, add_up, explain
 from contracts.parties import JsonObject
 
 
@@ -24,15 +28,37 @@ class EntrySchema(Schema):
     kind = one_of(*EntryKind, required=True)
     charge = fields.Nested(LossSchema, required=True)
     increment = fields.Nested(LossSchema, required=True)
+    granted = fields.Nested(LossSchema, required=True, metadata={"description": "All that was granted until then."})
+    spent = fields.Nested(LossSchema, required=True, metadata={"description": "The population's loss until then."})
     balance = fields.Nested(LossSchema, required=True)
     contract_id = fields.String(required=True, allow_none=True)
     contract_version = fields.Integer(required=True, allow_none=True)
     feed = fields.String(required=True, allow_none=True)
     period = fields.String(required=True, allow_none=True)
+    generation = fields.String(required=True, allow_none=True)
+    restatement = fields.Integer(required=True, allow_none=True)
     submission_id = fields.String(required=True, allow_none=True)
     attempt = fields.Integer(required=True, allow_none=True)
-    event = fields.Dict(required=True)
+    event = fields.Dict(
+        required=True, metadata={"description": "All that is needed to account for the entry anew, draw by draw."}
+    )
     recorded_at = fields.AwareDateTime(format="iso", required=True)
+    explanation = fields.String(required=True, metadata={"description": "Why it counts as much as it does."})
+
+
+class SubtotalSchema(Schema):
+    """How the loss of one generation of a feed comes about; together these are the lifetime loss."""
+
+    contract_id = fields.String(required=True)
+    feed = fields.String(required=True)
+    generation = fields.String(required=True)
+    k = fields.Integer(required=True, metadata={"description": "In how many periods one person is at most."})
+    first_measurements = fields.Integer(required=True)
+    largest = fields.Nested(LossSchema, required=True, metadata={"description": "Sum of the k largest of them."})
+    further_measurements = fields.Integer(required=True)
+    further = fields.Nested(LossSchema, required=True, metadata={"description": "Sum of these, each in full."})
+    loss = fields.Nested(LossSchema, required=True)
+    explanation = fields.String(required=True)
 
 
 class StatementSchema(Schema):
@@ -46,6 +72,19 @@ class StatementSchema(Schema):
     )
     under_contract = fields.Nested(LossAtDeltaSchema, required=True)
     contract_ceiling = fields.Nested(LossAtDeltaSchema, required=True)
+    providers_at_most = fields.Integer(
+        required=True, metadata={"description": "In how many providers' data the privacy unit is."}
+    )
+    unit_under_contract = fields.Nested(
+        LossAtDeltaSchema,
+        required=True,
+        metadata={"description": "One of your persons: your loss so far, and the largest ceilings of the others."},
+    )
+    unit_ceiling = fields.Nested(
+        LossAtDeltaSchema,
+        required=True,
+        metadata={"description": "One of your persons: your ceiling, and the largest ceilings of the others."},
+    )
     balance = fields.Nested(LossSchema, required=True)
     one_person_in_everything = fields.Nested(
         LossAtDeltaSchema,
@@ -53,7 +92,23 @@ class StatementSchema(Schema):
         metadata={"description": "One person in every population of this contract, at the signed ceilings."},
     )
     several_providers = fields.String(required=True)
+    derivation = fields.List(fields.Nested(SubtotalSchema), required=True)
     entries = fields.List(fields.Nested(EntrySchema), required=True)
+
+
+_KEPT: Final = (
+    "id",
+    "sequence",
+    "contract_id",
+    "contract_version",
+    "feed",
+    "period",
+    "generation",
+    "restatement",
+    "submission_id",
+    "attempt",
+    "event",
+)
 
 
 def loss_json(loss: Loss) -> JsonObject:
@@ -63,34 +118,59 @@ def loss_json(loss: Loss) -> JsonObject:
 def statement_json(statement: Statement) -> JsonObject:
     return {
         "population": statement.population,
-        "unit": UNIT,
+        "unit": statement.ceilings.unit,
         "granted": loss_json(statement.granted),
         "lifetime": loss_json(statement.lifetime),
         "under_contract": loss_json(statement.under_contract),
         "contract_ceiling": loss_json(statement.contract_ceiling),
+        "providers_at_most": statement.ceilings.providers_at_most,
+        "unit_under_contract": loss_json(statement.unit_under_contract),
+        "unit_ceiling": loss_json(statement.unit_ceiling),
         "balance": nano_json(statement.balance_nano),
-        "one_person_in_everything": loss_json(statement.everything_ceiling),
-        "several_providers": SEVERAL_PROVIDERS,
-        "entries": [_entry(entry) for entry in statement.entries],
+        "one_person_in_everything": loss_json(statement.ceilings.everything),
+        "several_providers": statement.ceilings.adds_up,
+        "derivation": [_subtotal(subtotal) for subtotal in add_up(statement.entries)],
+        "entries": [
+            _entry(entry) | {"explanation": text}
+            for entry, text in zip(statement.entries, explain(statement.entries), strict=True)
+        ],
     }
 
 
+def read_entries(statement: JsonObject) -> list[Entry]:
+    """The entries of a statement that an exchange answered, to account for them anew."""
+    return [
+        Entry(
+            **{name: entry[name] for name in _KEPT},
+            population=statement["population"],
+            kind=EntryKind(entry["kind"]),
+            **{f"{name}_nano": entry[name]["rho_nano"] for name in ("charge", "increment", "granted", "spent")},
+            recorded_at=datetime.fromisoformat(entry["recorded_at"]),
+        )
+        for entry in statement["entries"]
+    ]
+
+
 def _entry(entry: Entry) -> JsonObject:
-    kept = (
-        "id",
-        "sequence",
-        "kind",
-        "contract_id",
-        "contract_version",
-        "feed",
-        "period",
-        "submission_id",
-        "attempt",
-        "event",
-        "recorded_at",
-    )
-    return {name: getattr(entry, name) for name in kept} | {
+    return {name: getattr(entry, name) for name in (*_KEPT, "kind", "recorded_at")} | {
         "charge": nano_json(entry.charge_nano),
         "increment": nano_json(entry.increment_nano),
+        "granted": nano_json(entry.granted_nano),
+        "spent": nano_json(entry.spent_nano),
         "balance": nano_json(entry.balance_nano),
+    }
+
+
+def _subtotal(subtotal: Subtotal) -> JsonObject:
+    return {
+        "contract_id": subtotal.account.contract_id,
+        "feed": subtotal.account.feed,
+        "generation": subtotal.account.generation,
+        "k": subtotal.k,
+        "first_measurements": subtotal.first,
+        "largest": nano_json(subtotal.largest_nano),
+        "further_measurements": subtotal.further,
+        "further": nano_json(subtotal.further_nano),
+        "loss": nano_json(subtotal.loss_nano),
+        "explanation": subtotal.words,
     }

@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import DECIMAL, SHORT, SLUG, one_of, text
-from contracts.drafting import DEFAULT_CEILING_RHO
+from contracts.drafting.losses import DEFAULT_CEILING_RHO
 from contracts.parties import Role, Scope
 
 

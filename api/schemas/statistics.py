@@ -7,14 +7,15 @@ from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import one_of
 from api.schemas.ledger import LossAtDeltaSchema, loss_json
-from contracts.accounting import SEVERAL_PROVIDERS, UNIT, ceilings
+from contracts.accounting import ceilings
 from contracts.asking import Answered, FeedCoverage, Granted
 from contracts.parties import JsonObject
 from contracts.statistics.answers import Flag, Label, State
+from contracts.statistics.as_of import LATEST
 
 GUARANTEE = (
-    "Computed from stored noisy releases alone: asking costs no budget and always gives the same answer. The "
-    "releases are zero-concentrated differentially private (zCDP, add-or-remove)."
+    "Computed from stored noisy releases alone: asking costs no budget, and the same releases always give the same "
+    "answer. The releases are zero-concentrated differentially private (zCDP, add-or-remove)."
 )
 
 
@@ -29,6 +30,13 @@ class QuestionSchema(Schema):
     confidence = fields.Float(load_default=0.95)
     feed = fields.String(metadata={"description": "Which feed, where several could answer; by commas for a joint one."})
     measures = fields.String(metadata={"description": "For counts and joint_table: which measures, by commas."})
+    as_of = fields.String(
+        load_default=LATEST,
+        metadata={"description": "Which measurement of each period: latest, first, final, restatement_1, ..."},
+    )
+    explain = fields.Boolean(
+        load_default=False, metadata={"description": "Say how each figure was reckoned, from which releases and plan."}
+    )
 
 
 class EndsSchema(Schema):
@@ -51,16 +59,93 @@ class RowSchema(Schema):
     flags = fields.List(one_of(*Flag), required=True)
 
 
+class CoveredPeriodSchema(Schema):
+    """How many providers are pooled in a period, and which measurements of it: 0 the first, 1, 2, ... restatements."""
+
+    period = fields.String(required=True)
+    providers = fields.Integer(required=True)
+    restatements = fields.List(fields.Integer(), required=True)
+
+
 class CoverageSchema(Schema):
-    """Which periods of a feed an answer rests on."""
+    """Which periods of a feed an answer rests on. providers: all that post it; fewest and most: those pooled."""
 
     feed = fields.String(required=True)
     asked = fields.List(fields.String(), required=True)
     covered = fields.List(fields.String(), required=True)
     missing = fields.List(fields.String(), required=True)
     provisional = fields.List(fields.String(), required=True)
+    providers = fields.Integer(required=True)
     providers_fewest = fields.Integer(required=True)
     providers_most = fields.Integer(required=True)
+    rests_on = fields.List(fields.Nested(CoveredPeriodSchema), required=True)
+
+
+class ReleaseUsedSchema(Schema):
+    """A release that the answer rests on. provider and block_sha256: of the caller's own only."""
+
+    id = fields.String(required=True)
+    feed = fields.String(required=True)
+    period = fields.String(required=True)
+    restatement = fields.Integer(required=True)
+    provider = fields.String(required=True, allow_none=True)
+    block_sha256 = fields.String(required=True, allow_none=True)
+
+
+class DrawUsedSchema(Schema):
+    """One margin of one measure, noised as one vector."""
+
+    measure = fields.String(required=True)
+    margin = fields.List(fields.String(), required=True)
+    sigma = fields.String(required=True)
+    charge_nano = fields.Integer(required=True)
+
+
+class PlanUsedSchema(Schema):
+    """The frozen measurement plan of a feed; charge_nano: the loss of one release by it, in nano-rho."""
+
+    feed = fields.String(required=True)
+    draws = fields.List(fields.Nested(DrawUsedSchema), required=True)
+    charge_nano = fields.Integer(required=True)
+
+
+class TermSchema(Schema):
+    """An estimate that a figure is made of, and the variance and standard deviation of its noise."""
+
+    name = fields.String(required=True)
+    estimate = fields.Float(required=True)
+    variance = fields.Float(required=True)
+    sd = fields.Float(required=True)
+
+
+class WorkingSchema(Schema):
+    """How a figure was reckoned. variance and sd are of its noise; of a rate to first order."""
+
+    formula = fields.String(required=True)
+    terms = fields.List(fields.Nested(TermSchema), required=True)
+    covariance = fields.Float(
+        required=True, allow_none=True, metadata={"description": "Of the noise of numerator and denominator."}
+    )
+    variance = fields.Float(required=True, allow_none=True)
+    sd = fields.Float(required=True, allow_none=True)
+
+
+class RowExplainedSchema(Schema):
+    """working is null where the row is not shown."""
+
+    key = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    figure = fields.String(required=True)
+    state = one_of(*State, required=True)
+    working = fields.Nested(WorkingSchema, required=True, allow_none=True)
+
+
+class ExplanationSchema(Schema):
+    """What an answer rests on, and how each of its rows was reckoned, in their order."""
+
+    releases = fields.List(fields.Nested(ReleaseUsedSchema), required=True)
+    plans = fields.List(fields.Nested(PlanUsedSchema), required=True)
+    rows = fields.List(fields.Nested(RowExplainedSchema), required=True)
+    why_private = fields.String(required=True)
 
 
 class PrivacyStatementSchema(Schema):
@@ -69,6 +154,12 @@ class PrivacyStatementSchema(Schema):
     guarantee = fields.String(required=True)
     unit = fields.String(required=True)
     ceilings = fields.Dict(keys=fields.String(), values=fields.Nested(LossAtDeltaSchema), required=True)
+    providers_at_most = fields.Integer(
+        required=True, metadata={"description": "In how many providers' data the privacy unit is."}
+    )
+    unit_ceiling = fields.Nested(
+        LossAtDeltaSchema, required=True, metadata={"description": "The most that the unit may lose: rho added first."}
+    )
     one_person_in_everything = fields.Nested(LossAtDeltaSchema, required=True)
     several_providers = fields.String(required=True)
 
@@ -78,6 +169,7 @@ class AnswerSchema(Schema):
 
     statistic = fields.String(required=True)
     estimand = fields.String(required=True)
+    as_of = fields.String(required=True)
     contract_id = fields.String(required=True)
     contract_version = fields.Integer(required=True)
     contract_digest = fields.String(required=True)
@@ -90,6 +182,7 @@ class AnswerSchema(Schema):
     releases = fields.List(fields.String(), required=True)
     rows = fields.List(fields.Nested(RowSchema), required=True)
     privacy = fields.Nested(PrivacyStatementSchema, required=True)
+    explanation = fields.Nested(ExplanationSchema, metadata={"description": "Only where it was asked for."})
 
 
 class GrantedSchema(Schema):
@@ -114,6 +207,7 @@ class OwnReleaseSchema(Schema):
     release_id = fields.String(required=True)
     submission_id = fields.String(required=True)
     period = fields.String(required=True)
+    restatement = fields.Integer(required=True)
     provisional = fields.Boolean(required=True)
     released_at = fields.AwareDateTime(format="iso", required=True)
 
@@ -130,6 +224,8 @@ class ReleasesSchema(Schema):
 
 def answer_json(answered: Answered) -> JsonObject:
     answer: dict[str, Any] = asdict(answered.answer)
+    if answered.explanation is not None:
+        answer["explanation"] = asdict(answered.explanation)
     limits = ceilings(answered.terms)
     return answer | {
         "contract_id": answered.record.id,
@@ -137,10 +233,12 @@ def answer_json(answered: Answered) -> JsonObject:
         "contract_digest": answered.record.digest,
         "privacy": {
             "guarantee": GUARANTEE,
-            "unit": UNIT,
+            "unit": limits.unit,
             "ceilings": {name: loss_json(loss) for name, loss in limits.of_populations.items()},
+            "providers_at_most": limits.providers_at_most,
+            "unit_ceiling": loss_json(limits.of_unit),
             "one_person_in_everything": loss_json(limits.everything),
-            "several_providers": SEVERAL_PROVIDERS,
+            "several_providers": limits.adds_up,
         },
     }
 
@@ -164,6 +262,7 @@ def coverage_json(found: FeedCoverage) -> JsonObject:
             "release_id": release.id,
             "submission_id": release.submission_id,
             "period": release.period,
+            "restatement": release.restatement,
             "provisional": release.provisional,
             "released_at": release.released_at,
         }

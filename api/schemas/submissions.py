@@ -1,30 +1,75 @@
 """The envelope of a submission, and its receipt. The cells inside are validated in the domain, column-wise."""
 
-from typing import Any
+from typing import Any, Final
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from api.schemas.fields import NAME, SHORT, text
+from api.schemas.fields import NAME, SHORT, WholeNumber, name_list, one_of, text
 from contracts.parties import JsonObject
 from contracts.submitting import Receipt
+from contracts.terms import Measured
 from privacy.units import rho_text
+
+# More than any plan has: one a measure and margin, and most margins are not worth a draw.
+_MAX_DRAWS: Final = 10_000
+
+
+class DrawnSchema(Schema):
+    """One draw of the plan, as the ledger records it, and the noisy vector that was drawn."""
+
+    measure = text(NAME, required=True)
+    margin = name_list(NAME, least=0, most=8, required=True)
+    sigma = text(SHORT, required=True)
+    l2_squared = WholeNumber(maximum=2**53, required=True)
+    charge_nano = WholeNumber(maximum=2**53, required=True)
+    noisy = fields.Raw(
+        required=True,
+        metadata={
+            "type": "array",
+            "items": {"type": "integer"},
+            "description": "One whole number an entry of the margin, the last dimension fastest.",
+        },
+    )
+
+
+class SourceReleaseSchema(Schema):
+    """A release drawn on the provider's premises by the frozen plan, as `parley measure` writes it."""
+
+    contract_digest = text(SHORT, required=True)
+    generation = text(SHORT, required=True)
+    draws = fields.List(fields.Nested(DrawnSchema), required=True, metadata={"maxItems": _MAX_DRAWS})
+
+    @pre_load
+    def not_too_many_draws(self, data: Any, **_: Any) -> Any:
+        """Before each is looked at, which takes its time; marshmallow counts a list only after that."""
+        draws = data.get("draws") if isinstance(data, dict) else None
+        if isinstance(draws, list) and len(draws) > _MAX_DRAWS:
+            raise ValidationError(f"a plan has at most {_MAX_DRAWS} draws", "draws")
+        return data
 
 
 class SubmissionSchema(Schema):
-    """One whole period of one feed, as rows or as columns. The cells follow the feed's own JSON Schema."""
+    """One whole period of one feed: its cells, as rows or as columns, which follow the feed's own JSON Schema; or, for
+    a feed that is measured at source, its release."""
 
     submission_id = fields.UUID(
         required=True, metadata={"description": "Made by the client; posting it again returns the receipt."}
     )
     feed = text(NAME, required=True)
     period = text(SHORT, required=True)
+    restatement = WholeNumber(
+        maximum=100,
+        load_default=0,
+        metadata={"description": "0 for the first measurement of the period, 1, 2, ... for scheduled restatements."},
+    )
     rows = fields.Raw(metadata={"type": "array", "items": {"type": "object"}})
     columns = fields.Raw(metadata={"type": "object", "additionalProperties": {"type": "array"}})
+    release = fields.Nested(SourceReleaseSchema)
 
-    @validates_schema(skip_on_field_errors=False)
-    def one_form_of_cells(self, data: dict[str, Any], **_: Any) -> None:
-        if ("rows" in data) == ("columns" in data):
-            raise ValidationError("give the cells once, as rows or as columns")
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def one_form(self, data: dict[str, Any], posted: dict[str, Any], **_: Any) -> None:
+        if sum(name in posted for name in ("rows", "columns", "release")) != 1:
+            raise ValidationError("give one of rows, columns and, for a feed measured at source, release")
         if "rows" in data and not isinstance(data["rows"], list):
             raise ValidationError("rows are a list of objects", "rows")
         if "columns" in data and not isinstance(data["columns"], dict):
@@ -48,6 +93,8 @@ class ReceiptSchema(Schema):
     contract_digest = fields.String(required=True)
     feed = fields.String(required=True)
     period = fields.String(required=True)
+    restatement = fields.Integer(required=True)
+    measured = one_of(*Measured, required=True)
     population = fields.String(required=True)
     provisional = fields.Boolean(required=True)
     released_at = fields.AwareDateTime(format="iso", required=True)
@@ -69,6 +116,8 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "contract_digest": receipt.contract_digest,
         "feed": release.feed,
         "period": release.period,
+        "restatement": release.restatement,
+        "measured": release.measured,
         "population": release.population,
         "provisional": release.provisional,
         "released_at": release.released_at,

@@ -2,13 +2,13 @@
 
 import re
 
-import numpy as np
-
 from contracts.parties import Role
+from contracts.statistics.answers import Row
 from contracts.statistics.declarations import Computed, Need, Statistic
-from contracts.statistics.figures import Shape, masked, rate_rows
+from contracts.statistics.figures import Shape, rate_rows
+from contracts.statistics.masks import make_figure
 from contracts.statistics.questions import Question
-from contracts.statistics.slices import Estimate, Slice
+from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, Rules
 
 BAND = "adherence_band"
@@ -37,31 +37,22 @@ def _edges(band: str) -> tuple[int, int]:
 
 def _adherence_rate(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
     (part,) = slices
-    bands = part.feed.vocabularies[BAND]
-    adherent = {BAND: adherent_bands(bands)}
-    others = {BAND: tuple(band for band in bands if band not in adherent[BAND])}
-    everyone = part.estimate("members")
-    rest = part.estimate("members", others)
+    adherent = {BAND: adherent_bands(part.feed.vocabularies[BAND])}
     rows = rate_rows(
-        Shape.of(part, question.confidence, rules.mask_below),
+        Shape.of(question, rules, part),
         "adherence_rate",
-        part.estimate("members", adherent),
-        everyone,
+        make_figure(part, "members", rules, adherent),
+        make_figure(part, "members", rules),
         covariance=part.covariance("members", adherent, {}),
         sampling_periods=part.periods_covered,
-        also_hidden=masked(rest.values, rules.mask_below),
     )
     return Computed(rows)
 
 
-def pdc_pooled_rows(question: Question, rules: Rules, part: Slice) -> Computed:
+def pdc_pooled_rows(question: Question, rules: Rules, part: Slice) -> list[Row]:
     """Covered days over treatment days; both measures are noised independently."""
-    covered, treated = part.estimate("days_covered"), part.estimate("treatment_days")
-    members: Estimate | None = part.estimate("members") if "members" in part.feed.measures else None
-    hidden = None if members is None else masked(members.values, rules.mask_below)
-    shape = Shape.of(part, question.confidence, rules.mask_below)
-    none = np.zeros(np.shape(covered.values))
-    return Computed(rate_rows(shape, "pdc_pooled", covered, treated, covariance=none, also_hidden=hidden))
+    covered, treated = (make_figure(part, measure, rules) for measure in ("days_covered", "treatment_days"))
+    return rate_rows(Shape.of(question, rules, part), "pdc_pooled", covered, treated)
 
 
 ADHERENCE_RATE = Statistic(
@@ -100,5 +91,5 @@ PDC_POOLED = Statistic(
     needs=(Need(Role.PAYER, (), ("days_covered", "treatment_days")),),
     interval_covers="privacy noise only: the days of single persons, which sampling needs, are not in the cells",
     total_interval_covers=None,
-    compute=lambda question, rules, slices: pdc_pooled_rows(question, rules, slices[0]),
+    compute=lambda question, rules, slices: Computed(pdc_pooled_rows(question, rules, slices[0])),
 )

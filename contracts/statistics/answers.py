@@ -21,6 +21,7 @@ class Label(StrEnum):
     ECOLOGICAL = "ecological"
     PROVISIONAL = "provisional"
     COVERAGE_MISMATCH = "coverage_mismatch"
+    MEASURED_AT_SOURCE = "measured_at_source"
 
 
 class Flag(StrEnum):
@@ -29,6 +30,7 @@ class Flag(StrEnum):
     WHOLE_RANGE = "whole_range"
     NEAREST_END = "nearest_end"
     PARTIAL_PERIODS = "partial_periods"
+    PARTIAL_POOL = "partial_pool"
     UPPER_LIMIT_ONLY = "upper_limit_only"
 
 
@@ -41,8 +43,36 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """An estimate that a figure is made of, and its noise. Variances are exact, in closed form."""
+
+    name: str
+    estimate: float
+    variance: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """How a figure was reckoned: the formula with its numbers, and the noise of the figure itself.
+
+    covariance: of the noise of numerator and denominator. variance, sd: of a rate to first order, which its interval
+    does not use; None where it has no value.
+    """
+
+    formula: str
+    terms: tuple[Term, ...]
+    covariance: float | None
+    variance: float | None
+    sd: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One figure of one stratum. value and intervals are None unless the state is shown (or only limited)."""
+    """One figure of one stratum. value and intervals are None unless the state is shown (or only limited).
+
+    working: None unless it was asked for, and in every row that is not shown.
+    """
 
     key: Key
     figure: str
@@ -52,19 +82,34 @@ class Row:
     interval: Ends | None
     total_interval: Ends | None
     flags: tuple[Flag, ...]
+    working: Working | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredPeriod:
+    """A period that an answer rests on: how many providers are pooled in it, and which measurements of it they posted.
+
+    restatements: 0 for the first measurement; more than one number only where providers differ.
+    """
+
+    period: str
+    providers: int
+    restatements: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Which periods of a feed an answer rests on. payers: providers pooled, at the fewest and the most."""
+    """Which periods of a feed an answer rests on. providers: all that post it; fewest and most: those pooled."""
 
     feed: str
     asked: tuple[str, ...]
     covered: tuple[str, ...]
     missing: tuple[str, ...]
     provisional: tuple[str, ...]
+    providers: int
     providers_fewest: int
     providers_most: int
+    rests_on: tuple[CoveredPeriod, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +118,7 @@ class Answer:
 
     statistic: str
     estimand: str
+    as_of: str
     confidence: float
     interval_covers: str
     total_interval_covers: str | None

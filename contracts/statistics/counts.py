@@ -1,7 +1,9 @@
 """counts: what was posted, summed over the strata and periods asked."""
 
+from contracts.statistics.answers import Row
 from contracts.statistics.declarations import Computed, Need, Statistic
 from contracts.statistics.figures import Shape, count_rows
+from contracts.statistics.masks import make_figure
 from contracts.statistics.questions import Question
 from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, Rules
@@ -17,11 +19,16 @@ def unit_of(feed: FeedTerms, measure: str) -> str:
 
 def _compute(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
     (part,) = slices
-    shape = Shape.of(part, question.confidence, rules.mask_below)
+    return Computed(rows_of_counts(question, rules, part))
+
+
+def rows_of_counts(question: Question, rules: Rules, part: Slice) -> list[Row]:
+    """The measures asked, or all of the feed."""
+    shape = Shape.of(question, rules, part)
     rows = []
     for measure in question.measures or part.feed.measures:
-        rows += count_rows(shape, measure, unit_of(part.feed, measure), part.estimate(measure))
-    return Computed(rows)
+        rows += count_rows(shape, unit_of(part.feed, measure), make_figure(part, measure, rules))
+    return rows
 
 
 COUNTS = Statistic(

@@ -1,13 +1,12 @@
 """joint_table and psp_penetration: the payers' side and the brand's side, joined by stratum."""
 
-import numpy as np
-
 from contracts.parties import Role
 from contracts.statistics.adherence import pdc_pooled_rows
 from contracts.statistics.answers import Label
-from contracts.statistics.counts import unit_of
+from contracts.statistics.counts import rows_of_counts
 from contracts.statistics.declarations import Computed, Need, Statistic
-from contracts.statistics.figures import Shape, count_rows, rate_rows, upper_limit_rows
+from contracts.statistics.figures import Shape, rate_rows, upper_limit_rows
+from contracts.statistics.masks import make_figure
 from contracts.statistics.questions import Question
 from contracts.statistics.slices import Slice
 from contracts.terms import Rules
@@ -22,36 +21,21 @@ IN_NETWORK = "in_network"
 
 def _joint_table(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
     payers, brand = slices
-    rows = list(pdc_pooled_rows(question, rules, payers).rows)
-    shape = Shape.of(brand, question.confidence, rules.mask_below)
-    for measure in question.measures or brand.feed.measures:
-        rows += count_rows(shape, measure, unit_of(brand.feed, measure), brand.estimate(measure))
+    rows = [*pdc_pooled_rows(question, rules, payers), *rows_of_counts(question, rules, brand)]
     return Computed(rows, notes=(ECOLOGICAL_WARNING,))
 
 
 def _psp_penetration(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
     payers, brand = slices
     comparable = COVERAGE in brand.feed.vocabularies and IN_NETWORK in brand.feed.vocabularies[COVERAGE]
-    narrowed = {COVERAGE: (IN_NETWORK,)} if comparable else {}
-    shape = _both(payers, brand, question, rules)
-    enrolled, members = brand.estimate("enrolled", narrowed), payers.estimate("members")
-    rows = rate_rows(shape, "psp_penetration", enrolled, members)
+    enrolled = make_figure(brand, "enrolled", rules, {COVERAGE: (IN_NETWORK,)} if comparable else None)
+    members = make_figure(payers, "members", rules)
+    rows = rate_rows(Shape.of(question, rules, payers, brand), "psp_penetration", enrolled, members)
     notes = (ECOLOGICAL_WARNING, "Both sides count person-periods, over the same periods of both feeds.")
     if comparable:
         return Computed(rows, notes=notes)
     mismatch = "The brand's cells do not tell which patients the payers insure, so only an upper limit is identified."
     return Computed(upper_limit_rows(rows), labels=(Label.COVERAGE_MISMATCH,), notes=(*notes, mismatch))
-
-
-def _both(payers: Slice, brand: Slice, question: Question, rules: Rules) -> Shape:
-    """Rows that need both sides, which cover the same periods: missing or partial where either is."""
-    return Shape(
-        keys=payers.keys,
-        missing=np.asarray(payers.missing | brand.missing),
-        partial=np.asarray(payers.partial | brand.partial),
-        confidence=question.confidence,
-        mask_below=rules.mask_below,
-    )
 
 
 JOINT_TABLE = Statistic(

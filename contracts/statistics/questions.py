@@ -8,6 +8,7 @@ import numpy as np
 
 from contracts.periods import Grain, NotAPeriod, Period
 from contracts.refusals import Fault, QuestionInvalid
+from contracts.statistics.as_of import LATEST, names_of
 from contracts.terms import FeedTerms, Terms
 from privacy.arrays import Floats
 
@@ -21,6 +22,7 @@ class Question:
     """by: dimensions and at most one of month, quarter, year. where: allowed values by dimension.
 
     periods: `2025-01..2025-12`, `2025-Q1`, `2025`; None for all. feeds, measures: where a statistic lets choose.
+    as_of: which measurement of restated periods. explain: say how each figure was reckoned.
     """
 
     statistic: str
@@ -30,6 +32,8 @@ class Question:
     confidence: float = 0.95
     feeds: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
+    as_of: str = LATEST
+    explain: bool = False
 
     @property
     def filters(self) -> Filter:
@@ -76,7 +80,7 @@ def _rows_of(question: Question, feed: FeedTerms) -> int:
 
 
 def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Fault]:
-    known = ", ".join((*feed.dimensions, *(grain.value for grain in _grains(terms, feed))))
+    known = ", ".join((*feed.dimensions, *(grain.value for grain in terms.grains_of(feed))))
     faults = []
     for name in question.dimensions:
         if name not in feed.vocabularies:
@@ -87,18 +91,15 @@ def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Faul
             faults.append(Fault("/where", "dimension_unknown", f"{feed.name} can be filtered by {known}"))
         elif not values or not set(values) <= set(vocabulary):
             faults.append(Fault("/where", "value_unknown", f"{name} is one of {', '.join(vocabulary)}"))
-    if question.time_grain and question.time_grain not in _grains(terms, feed):
+    if question.time_grain and question.time_grain not in terms.grains_of(feed):
         faults.append(Fault("/by", "grain_unknown", f"{feed.name} can be asked by {known}"))
+    if question.as_of not in names_of(feed):
+        faults.append(Fault("/as_of", "as_of_invalid", f"{feed.name} can be asked as of {', '.join(names_of(feed))}"))
     try:
         selected_periods(question, feed)
     except NotAPeriod as error:
         faults.append(Fault("/periods", "period_invalid", str(error)))
     return faults
-
-
-def _grains(terms: Terms, feed: FeedTerms) -> tuple[Grain, ...]:
-    """The feed's own grain and the roll-ups that the contract declares."""
-    return tuple(grain for grain in Grain if grain is feed.grain or terms.rollups.get(grain) is feed.grain)
 
 
 def selected_periods(question: Question, feed: FeedTerms) -> tuple[Period, ...]:

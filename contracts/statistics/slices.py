@@ -4,7 +4,6 @@ Releases of one plan are summed first and fitted once: fitting is linear, so tha
 summing, and totals agree with their parts whichever way they are asked.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -13,7 +12,8 @@ import numpy as np
 
 from contracts.periods import Period
 from contracts.records import ReleaseRecord
-from contracts.statistics.answers import Coverage, Key
+from contracts.statistics.answers import Coverage, CoveredPeriod, Key
+from contracts.statistics.pools import Opened
 from contracts.statistics.questions import Bucket, Filter, Question, buckets_of, group_names, groups_of
 from contracts.terms import FeedTerms
 from privacy.arrays import Flags, Floats, Vector
@@ -25,10 +25,14 @@ LoadVectors = Callable[[Sequence[str]], dict[str, Vectors]]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Unclipped estimates of one figure and their noise variances, one entry a row."""
+    """Unclipped estimates of one figure and their noise variances, one entry a row.
+
+    fitted: where the noise is a weighted mean of several draws rather than a sum of whole numbers.
+    """
 
     values: Floats
     variances: Floats
+    fitted: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,12 @@ class _Pool:
 
 
 class Slice:
-    """The rows of a question over one feed."""
+    """The rows of a question over one feed. providers: how many post it."""
 
-    def __init__(self, question: Question, feed: FeedTerms, pools: Sequence[_Pool]) -> None:
+    def __init__(self, question: Question, feed: FeedTerms, providers: int, pools: Sequence[_Pool]) -> None:
         self._question = question
         self.feed = feed
+        self._providers = providers
         self._pools = pools
         self._tables: dict[tuple[int, str], FittedTable] = {}
 
@@ -76,6 +81,12 @@ class Slice:
         return self._per_row([0 < len(pool.covered) < len(pool.bucket.periods) for pool in self._pools])
 
     @property
+    def partial_pool(self) -> Flags:
+        """Rows of a bucket of which some period rests on a part of its providers."""
+        whole = [len(pool.releases) == self._providers * len(pool.covered) for pool in self._pools]
+        return ~self._per_row(whole)
+
+    @property
     def periods_covered(self) -> Floats:
         """Periods pooled in each row."""
         return self._per_row([len(pool.covered) for pool in self._pools]).astype(np.float64)
@@ -90,7 +101,8 @@ class Slice:
         tables = [self._table(i, measure) for i in range(len(self._pools))]
         values = [self._in_order(table.sums(groups)) for table in tables]
         variances = [self._in_order(table.variance(groups)) for table in tables]
-        return Estimate(np.concatenate(values), np.concatenate(variances))
+        fitted = self._per_row([not table.on_lattice for table in tables])
+        return Estimate(np.concatenate(values), np.concatenate(variances), fitted)
 
     def covariance(self, measure: str, left: Filter, right: Filter) -> Floats:
         """Noise covariance of two sums of one measure, row by row. Different measures are independent."""
@@ -99,7 +111,8 @@ class Slice:
         return np.concatenate(parts)
 
     def coverage(self) -> Coverage:
-        return coverage_of(self.feed, [p for pool in self._pools for p in pool.bucket.periods], self.releases)
+        periods = [period for pool in self._pools for period in pool.bucket.periods]
+        return coverage_of(self.feed, self._providers, periods, self.releases)
 
     def _in_order(self, sums: Floats) -> Floats:
         """Flatten sums with one axis a dimension of the feed into rows, in the order asked."""
@@ -127,11 +140,12 @@ class Slice:
 def cut_slice(
     question: Question,
     feed: FeedTerms,
+    providers: int,
     periods: Sequence[Period],
-    opened: Mapping[str, list[ReleaseRecord]],
+    opened: Opened,
     load: LoadVectors,
 ) -> Slice:
-    """Sum the opened releases of each bucket of time. load: noisy vectors by release id."""
+    """Sum the opened releases of each bucket of time. providers: how many post the feed. load: vectors by id."""
     pools = []
     for bucket in buckets_of(question, periods):
         releases = tuple(release for period in bucket.periods for release in opened.get(str(period), ()))
@@ -139,22 +153,33 @@ def cut_slice(
         names = [draw.name for draw in feed.get_plan().draws]
         sums = {name: np.sum([vectors[r.id][name] for r in releases], axis=0) for name in names} if releases else {}
         pools.append(_Pool(bucket, releases, sums))
-    return Slice(question, feed, pools)
+    return Slice(question, feed, providers, pools)
 
 
-def coverage_of(feed: FeedTerms, periods: Sequence[Period], releases: Sequence[ReleaseRecord]) -> Coverage:
-    """Which of the periods the releases cover, and by how many providers."""
+def coverage_of(
+    feed: FeedTerms, providers: int, periods: Sequence[Period], releases: Sequence[ReleaseRecord]
+) -> Coverage:
+    """Which of the periods the releases cover, by how many of the providers, and by which measurement."""
     asked = [str(period) for period in periods]
-    counts = Counter(release.period for release in releases)
-    found = [counts[period] for period in asked if counts[period]]
+    found: dict[str, list[ReleaseRecord]] = {period: [] for period in asked}
+    for release in releases:
+        found[release.period].append(release)
+    rests_on = [
+        CoveredPeriod(period, len(pool), tuple(sorted({release.restatement for release in pool})))
+        for period, pool in found.items()
+        if pool
+    ]
+    counts = [period.providers for period in rests_on]
     return Coverage(
         feed=feed.name,
         asked=tuple(asked),
-        covered=tuple(period for period in asked if counts[period]),
-        missing=tuple(period for period in asked if not counts[period]),
+        covered=tuple(period.period for period in rests_on),
+        missing=tuple(period for period in asked if not found[period]),
         provisional=tuple(sorted({release.period for release in releases if release.provisional})),
-        providers_fewest=min(found, default=0),
-        providers_most=max(found, default=0),
+        providers=providers,
+        providers_fewest=min(counts, default=0),
+        providers_most=max(counts, default=0),
+        rests_on=tuple(rests_on),
     )
 
 

@@ -25,7 +25,7 @@ from api.demo.printing import WIDTH, Narrator, epsilon_text, share_cells, table
 from api.demo.registrar import Participant, Registrar
 from api.demo.server_process import running_server
 from contracts.accounting import loss
-from contracts.drafting import DEFAULT_CEILING_RHO
+from contracts.drafting.losses import DEFAULT_CEILING_RHO
 from contracts.parties import JsonObject
 from examples.desynpuf.cells import YEARS, Member, adherence_cells, exact_adherence, read_members
 from privacy.units import budget_nano

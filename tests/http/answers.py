@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from contracts.parties import JsonObject
 from tests.support.small_exchange import BRAND, CONTRACT, PAYERS, SmallExchange
 
@@ -107,3 +109,8 @@ def table(answered: JsonObject, figure: str | None = None) -> dict[Key, JsonObje
 
 def values(answered: JsonObject, figure: str | None = None) -> dict[Key, Any]:
     return {key: row["value"] for key, row in table(answered, figure).items()}
+
+
+def approximately(expected: Mapping[Key, float]) -> Any:
+    """Equal as fitted values can be: least squares works in doubles."""
+    return pytest.approx(dict(expected), rel=1e-9, abs=1e-9)

@@ -213,6 +213,14 @@ def test_cells_as_rows_as_columns_and_as_csv_are_all_posted(posted: Console, par
     assert "posted by you: 2025-01" in coverage
 
 
+def test_a_restatement_is_posted_by_its_number(posted: Console) -> None:
+    path = posted.write("rows.json", {"rows": ROWS})
+    words = ("submit", CONTRACT, path, "--feed", "fills", "--period", "2025-01", "--restatement", 1)
+    message = posted.of("lakeshore").refused(*words)
+    assert "(restatement-not-planned)" in message
+    assert "/restatement: the contract schedules no restatement of each period of fills" in message
+
+
 def test_a_submission_is_repeated_by_its_id_and_debits_nothing_again(posted: Console) -> None:
     words = (
         "submit",
@@ -255,6 +263,21 @@ def test_an_answer_is_a_table_with_what_must_be_known_to_read_it(posted: Console
     assert {row["key"]["region"] for row in answer["rows"]} == {"north"}
 
 
+def test_an_answer_as_of_a_measurement_is_explained_on_demand(posted: Console) -> None:
+    words = ("ask", CONTRACT, "pdc_pooled", "--by", "region", "--periods", "2025-01", "--as-of", "first", "--explain")
+    table = posted.of(BRAND).done(*words)
+    plain, explained = table.split("How each figure was reckoned")
+    assert "Releases used: 3, as of first" in plain
+    assert explained.count("days_covered / treatment_days = ") == 2
+    assert "Measurement plan of fills: one release charges rho " in explained
+    assert "Releases: 3 of fills (first measurement); your own: 0." in explained
+    assert "Why it is private: Each release was drawn once" in explained
+    answer = json.loads(posted.of(BRAND).done(*words, "--json"))
+    assert (answer["as_of"], len(answer["explanation"]["rows"])) == ("first", 2)
+    refused = posted.of(BRAND).refused("ask", CONTRACT, "pdc_pooled", "--as-of", "restatement_1")
+    assert "/as_of: fills can be asked as of latest, first, final" in refused
+
+
 def test_the_ledger_shows_every_entry_and_what_they_add_up_to(posted: Console) -> None:
     shown = posted.of("lakeshore").done("ledger", "show", CONTRACT)
     statement = json.loads(posted.of("lakeshore").done("ledger", "show", CONTRACT, "--json"))
@@ -263,6 +286,16 @@ def test_the_ledger_shows_every_entry_and_what_they_add_up_to(posted: Console) -
     assert "+0.1" in shown
     assert f"-{debit['increment']['rho']}" in shown
     assert f"Balance:                  rho {statement['balance']['rho']}" in shown
+    assert grant["explanation"] in shown
+    assert debit["explanation"] in shown
+    assert f"{CONTRACT}: {statement['derivation'][0]['explanation']}" in shown
+
+
+def test_a_party_and_the_operator_each_reckon_the_ledger_up_again(posted: Console) -> None:
+    own = posted.of("lakeshore").done("ledger", "verify", "--contract", CONTRACT)
+    lost = json.loads(posted.of("lakeshore").done("ledger", "show", CONTRACT, "--json"))["lifetime"]["rho"]
+    assert own == f"lakeshore-members: 2 entries; loss rho {lost}, as recorded\n"
+    assert f"lakeshore-members: 2 entries, 1 release; loss rho {lost}, as recorded\n" in posted.done("ledger", "verify")
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def answer(*rows: dict[str, Any]) -> dict[str, Any]:
     loss = {"rho": "0.1", "rho_nano": 100_000_000, "epsilon": 2.451, "delta": "0.000001"}
     return {
         "estimand": "A sum.",
+        "as_of": "latest",
         "confidence": 0.95,
         "interval_covers": "privacy noise only",
         "total_interval_covers": None,
@@ -166,6 +167,8 @@ def answer(*rows: dict[str, Any]) -> dict[str, Any]:
             "guarantee": "Noisy.",
             "unit": "one person",
             "ceilings": {"sierra-members": loss},
+            "providers_at_most": 1,
+            "unit_ceiling": loss,
             "one_person_in_everything": loss,
             "several_providers": "It adds up.",
         },

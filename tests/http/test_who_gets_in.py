@@ -72,6 +72,7 @@ OF_OPERATORS = [route for route in GUARDED if route.scope is Scope.ORG_ADMIN]
 # A right body for every route that takes one, so that only the caller can be what is wrong.
 BODIES: dict[str, JsonObject] = {
     "/v1/contracts": small_contract(id="dsc-new"),
+    "/v1/contract-previews": {"document": small_contract(id="dsc-new")},
     "/v1/contracts/<string:contract_id>/signatures": {"jws": "a..b"},
     "/v1/contracts/<string:contract_id>/submissions": fills(),
     "/v1/organisations": {"id": "newcomer", "name": "Newcomer", "role": "payer"},

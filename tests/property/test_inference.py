@@ -1,7 +1,9 @@
 """The closed form is dense generalised least squares: same table, same variances, same covariances."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import chain, combinations
+from operator import add
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.arrays import Floats, Vector
-from privacy.inference import NotIdentified, fit
+from privacy.inference import FittedTable, NotIdentified, fit
 from privacy.plan import Draw
 
 TOLERANCE = 1e-9
@@ -64,8 +66,9 @@ def dense_groups(groups: list[Floats]) -> Floats:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    shape = tuple(draw(st.lists(st.integers(1, 4), min_size=0, max_size=3)))
+def cases(draw: st.DrawFn, shape: tuple[int, ...] | None = None) -> Case:
+    if shape is None:
+        shape = tuple(draw(st.lists(st.integers(1, 4), min_size=0, max_size=3)))
     axes = range(len(shape))
     margins = list(chain.from_iterable(combinations(axes, n) for n in range(len(shape))))
     chosen = [tuple(axes), *(draw(st.lists(st.sampled_from(margins), max_size=4)) if margins else [])]
@@ -88,7 +91,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(shape, list(order), left, right)
 
 
-def fitted_of(case: Case):  # type: ignore[no-untyped-def]
+def fitted_of(case: Case) -> FittedTable:
     return fit(case.shape, case.dimensions, case.measured)
 
 
@@ -175,3 +178,126 @@ def test_a_margin_measured_well_pulls_the_table_towards_it() -> None:
     rows = [np.eye(2), np.ones((1, 2))]
     assert np.allclose(fitted.sums(rows).ravel(), margin, rtol=1e-6)
     assert np.allclose(fitted.values[0, 1] - fitted.values[0, 0], 10, rtol=1e-6)
+
+
+# --- sums over periods and providers
+
+
+@dataclass(frozen=True)
+class Year:
+    """One plan, drawn for several periods by a number of providers that differs from period to period."""
+
+    case: Case
+    releases: list[list[list[Vector]]]  # by period, by provider, by draw
+
+    @property
+    def months(self) -> list[FittedTable]:
+        return [self.fitted(month) for month in self.releases]
+
+    @property
+    def whole(self) -> FittedTable:
+        return self.fitted([release for month in self.releases for release in month])
+
+    def fitted(self, releases: list[list[Vector]]) -> FittedTable:
+        """The fit of the summed vectors, as an answer makes it."""
+        summed = [np.sum(vectors, axis=0) for vectors in zip(*releases, strict=True)]
+        noisy = [
+            (draw, vector, variance * len(releases))
+            for vector, (draw, _, variance) in zip(summed, self.case.measured, strict=True)
+        ]
+        return fit(self.case.shape, self.case.dimensions, noisy)
+
+
+@st.composite
+def years(draw: st.DrawFn) -> Year:
+    case = draw(cases())
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    providers = draw(st.lists(st.integers(1, 3), min_size=1, max_size=4))
+    releases = [
+        [[random.integers(-50, 1000, vector.size) for _, vector, _ in case.measured] for _ in range(count)]
+        for count in providers
+    ]
+    return Year(case, releases)
+
+
+def total_of(tables: list[FittedTable]) -> FittedTable:
+    return reduce(add, tables)
+
+
+@given(years())
+def test_the_fit_of_all_releases_is_the_sum_of_their_dense_fits(year: Year) -> None:
+    cells, covariance = 0.0, 0.0
+    for release in (release for month in year.releases for release in month):
+        measured = [(d, vector, v) for vector, (d, _, v) in zip(release, year.case.measured, strict=True)]
+        one, its_covariance = dense_fit(replace(year.case, measured=measured))
+        cells, covariance = cells + one, covariance + its_covariance
+    rows = dense_groups(year.case.left)
+    assert close(year.whole.sums(year.case.left).ravel(), rows @ cells, 100_000.0)
+    assert close(year.whole.variance(year.case.left).ravel(), np.diag(rows @ covariance @ rows.T), 1000.0)
+
+
+@given(years())
+def test_months_add_up_to_their_year(year: Year) -> None:
+    added = total_of(year.months)
+    groups, others = year.case.left, year.case.right
+    assert close(added.sums(groups), year.whole.sums(groups), 100_000.0)
+    assert close(added.covariance(groups, others), year.whole.covariance(groups, others), 1000.0)
+
+
+@given(cases(), st.data())
+def test_releases_of_different_plans_are_fitted_each_by_its_own_and_then_added(case: Case, data: st.DataObject) -> None:
+    other = data.draw(cases(case.shape))
+    cells, covariance = (a + b for a, b in zip(dense_fit(case), dense_fit(other), strict=True))
+    rows = dense_groups(case.left)
+    added = fitted_of(case) + fitted_of(other)
+    assert close(added.values.ravel(), cells, 1000.0)
+    assert close(added.variance(case.left).ravel(), np.diag(rows @ covariance @ rows.T), 100.0)
+
+
+# --- any two answers agree
+
+
+def grouping(random: np.random.Generator, size: int, groups: int) -> Floats:
+    """A partition of a dimension's values, some groups perhaps empty."""
+    return np.eye(groups)[random.integers(0, groups, size)].T
+
+
+@given(years(), st.integers(0, 2**32))
+def test_parts_add_up_to_their_whole_whichever_way_they_are_asked(year: Year, seed: int) -> None:
+    """A fine grouping, the same by a coarser one of each dimension, by month and over all months."""
+    random = np.random.default_rng(seed)
+    fine = [grouping(random, size, 3) for size in year.case.shape]
+    coarser = [grouping(random, 3, 2) for _ in fine]
+    coarse = [c @ f for c, f in zip(coarser, fine, strict=True)]
+    regrouped = sum(FittedTable(month.sums(fine), month.effect_variances, False).sums(coarser) for month in year.months)
+    assert close(np.asarray(regrouped), year.whole.sums(coarse), 100_000.0)
+    everything = [np.ones((1, size)) for size in year.case.shape]
+    by_month = sum(month.sums(fine).sum() for month in year.months)
+    assert by_month == pytest.approx(year.whole.sums(everything).item(), rel=TOLERANCE, abs=1e-6)
+
+
+@given(years())
+def test_only_a_full_table_alone_is_on_the_lattice_and_so_are_sums_of_such(year: Year) -> None:
+    alone = len(year.case.measured) == 1
+    assert year.whole.on_lattice == alone
+    assert total_of(year.months).on_lattice == alone
+    if alone:
+        counts = [np.ones((1, size)) for size in year.case.shape]
+        assert float(year.whole.sums(counts).item()).is_integer()
+
+
+# --- nothing is clipped
+
+
+def test_estimates_below_zero_stay_below_zero_and_count_in_every_sum() -> None:
+    """An empty stratum with noise below zero: clipped, the region would gain seven people that nobody posted."""
+    table, margin = np.array([-7, 2, 60, 40]), np.array([-6, 101])
+    fitted = fit((2, 2), ("d0", "d1"), [(a_draw(("d0", "d1")), table, 9.0), (a_draw(("d0",)), margin, 9.0)])
+    assert fitted.values.min() < -5
+    by_region = fitted.sums([np.eye(2), np.ones((1, 2))]).ravel()
+    assert by_region[0] < -5
+    assert by_region.sum() == pytest.approx(fitted.values.sum(), rel=TOLERANCE)
+    cells, _ = dense_fit(
+        Case((2, 2), [(a_draw(("d0", "d1")), table, 9.0), (a_draw(("d0",)), margin, 9.0)], [np.eye(2)] * 2, [])
+    )
+    assert np.allclose(fitted.values.ravel(), cells, rtol=TOLERANCE)

@@ -1,6 +1,5 @@
 """The account of a population against a plain model: three ceilings, whatever arrives in whatever order."""
 
-from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from contracts.ledger import Account, Entry, EntryKind, Purchase
+from contracts.ledger_words import add_up, explain
 from contracts.refusals import BudgetExhausted
 from privacy.plan import Draw, MeasurementPlan
 from privacy.units import rho_text
@@ -18,11 +18,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CONTRACTS = ("dsc-one", "dsc-two")
 FEEDS = ("fills", "adherence")
 VERSIONS = (1, 2)
+GENERATIONS = ("first schema", "second schema")
+PERIODS = tuple(f"2025-0{month}" for month in range(1, 7))
 CONTRACT_CEILING = {"dsc-one": 400, "dsc-two": 150}
 FEED_CEILING = {"fills": 200, "adherence": 90}
-K = {"fills": 2, "adherence": 1}
+K = {("fills", "first schema"): 2, ("fills", "second schema"): 3, ("adherence", "first schema"): 1,
+     ("adherence", "second schema"): 1}  # fmt: skip
 
-FeedKey = tuple[str, int, str]
+FeedKey = tuple[str, str, str]
 
 
 def plan_of(*charges: int) -> MeasurementPlan:
@@ -31,28 +34,42 @@ def plan_of(*charges: int) -> MeasurementPlan:
     )
 
 
+def key_of(purchase: Purchase) -> FeedKey:
+    return purchase.contract_id, purchase.feed, purchase.generation
+
+
+def charge_of(purchase: Purchase) -> int:
+    return sum(draw.charge_nano for draw in purchase.plan.draws)
+
+
 class LedgerModel(RuleBasedStateMachine):
-    """The model keeps charges by feed and grants, and works every loss out anew from them."""
+    """The model keeps what was bought and granted, and works every loss out anew from it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry] = []
         self.granted = 0
-        self.first: dict[FeedKey, list[int]] = defaultdict(list)
-        self.resumed: dict[FeedKey, list[int]] = defaultdict(list)
-        self.attempts: dict[str, tuple[Purchase, int]] = {}
-        self.periods = 0
+        self.bought: list[Purchase] = []
 
     @property
     def account(self) -> Account:
         return Account("blueridge-members", self.entries)
 
-    def loss_of(self, key: FeedKey) -> int:
-        largest = sorted(self.first[key])[-K[key[2]] :]
-        return sum(largest) + sum(self.resumed[key])
+    def loss_of(self, key: FeedKey, *, planned_only: bool = False) -> int:
+        """The first time that each period was measured, the k largest of them; and everything else."""
+        first: dict[str, int] = {}
+        further = 0
+        for purchase in self.bought:
+            if key_of(purchase) != key:
+                continue
+            if purchase.period not in first:
+                first[purchase.period] = charge_of(purchase)
+            elif purchase.attempt == 1 or not planned_only:
+                further += charge_of(purchase)
+        return sum(sorted(first.values())[-K[key[1:]] :]) + further
 
     def keys(self) -> set[FeedKey]:
-        return set(self.first) | set(self.resumed)
+        return {key_of(purchase) for purchase in self.bought}
 
     def spent(self) -> int:
         return sum(self.loss_of(key) for key in self.keys())
@@ -60,7 +77,7 @@ class LedgerModel(RuleBasedStateMachine):
     def spent_under(self, contract: str) -> int:
         return sum(self.loss_of(key) for key in self.keys() if key[0] == contract)
 
-    @initialize(amount=st.integers(0, 700))
+    @initialize(amount=st.integers(0, 900))
     def register_the_population(self, amount: int) -> None:
         self.grant_more(amount)
 
@@ -76,47 +93,64 @@ class LedgerModel(RuleBasedStateMachine):
         contract=st.sampled_from(CONTRACTS),
         version=st.sampled_from(VERSIONS),
         feed=st.sampled_from(FEEDS),
+        generation=st.sampled_from(GENERATIONS),
+        period=st.sampled_from(PERIODS),
         charges=st.lists(st.integers(1, 60), min_size=1, max_size=3),
     )
-    def post_a_period(self, contract: str, version: int, feed: str, charges: list[int]) -> None:
-        self.periods += 1
-        purchase = Purchase(
-            contract_id=contract,
-            contract_version=version,
-            contract_ceiling_nano=CONTRACT_CEILING[contract],
-            feed=feed,
-            feed_ceiling_nano=FEED_CEILING[feed],
-            k=K[feed],
-            plan=plan_of(*charges),
-            period=f"{2000 + self.periods}",
-            submission_id=f"submission {self.periods}",
-            attempt=1,
+    def post_a_period(
+        self, contract: str, version: int, feed: str, generation: str, period: str, charges: list[int]
+    ) -> None:
+        """Once under one version; again under another, with or without a new generation."""
+        submission = f"{contract} {version} {feed} {generation} {period}"
+        if any(purchase.submission_id == submission for purchase in self.bought):
+            return
+        self.buy(
+            Purchase(
+                contract_id=contract,
+                contract_version=version,
+                contract_ceiling_nano=CONTRACT_CEILING[contract],
+                feed=feed,
+                feed_ceiling_nano=FEED_CEILING[feed],
+                k=K[feed, generation],
+                plan=plan_of(*charges),
+                period=period,
+                generation=generation,
+                restatement=0,
+                submission_id=submission,
+                attempt=1,
+            )
         )
-        self.buy(purchase)
 
-    @precondition(lambda self: self.attempts)
+    @precondition(lambda self: self.bought)
     @rule(data=st.data())
     def resume_a_submission(self, data: st.DataObject) -> None:
-        purchase, attempt = self.attempts[data.draw(st.sampled_from(sorted(self.attempts)))]
-        self.buy(replace(purchase, attempt=attempt + 1))
+        self.buy(self.latest(data, attempt=1))
+
+    @precondition(lambda self: self.bought)
+    @rule(data=st.data())
+    def restate_a_period(self, data: st.DataObject) -> None:
+        restated = self.latest(data, restatement=1)
+        self.buy(replace(restated, attempt=1, submission_id=f"{restated.submission_id} anew"))
+
+    def latest(self, data: st.DataObject, **steps: int) -> Purchase:
+        """The last purchase for some submission, one attempt or restatement further."""
+        last = {purchase.submission_id: purchase for purchase in self.bought}
+        known = last[data.draw(st.sampled_from(sorted(last)))]
+        return replace(known, **{name: getattr(known, name) + step for name, step in steps.items()})
 
     def buy(self, purchase: Purchase) -> None:
-        key = (purchase.contract_id, purchase.contract_version, purchase.feed)
-        charge = sum(draw.charge_nano for draw in purchase.plan.draws)
-        spent, under, on_feed = self.spent(), self.spent_under(purchase.contract_id), self.loss_of(key)
-        planned = self.planned_of(key)
-        charges = (self.first if purchase.attempt == 1 else self.resumed)[key]
-        charges.append(charge)
-        increment = self.loss_of(key) - on_feed
-        left = {
-            "population": self.granted - spent,
-            "contract": purchase.contract_ceiling_nano - under,
-        }
+        key, charge = key_of(purchase), charge_of(purchase)
+        spent, under, planned = self.spent(), self.spent_under(key[0]), self.loss_of(key, planned_only=True)
+        left = {"population": self.granted - spent, "contract": purchase.contract_ceiling_nano - under}
         if purchase.attempt == 1:
             left["feed"] = purchase.feed_ceiling_nano - planned
+        first = not any(key_of(known) == key and known.period == purchase.period for known in self.bought)
+        self.bought.append(purchase)
+        increment = self.spent() - spent
         exhausted = [name for name, balance in left.items() if increment > balance]
         if exhausted:
-            charges.pop()
+            self.bought.pop()
+            before = list(self.entries)
             with pytest.raises(BudgetExhausted) as raised:
                 self.account.debit(purchase, NOW)
             assert raised.value.extra == {
@@ -124,25 +158,16 @@ class LedgerModel(RuleBasedStateMachine):
                 "needed_rho": rho_text(increment),
                 "balance_rho": rho_text(left[exhausted[0]]),
             }
+            assert self.entries == before
             return
         entry = self.account.debit(purchase, NOW)
-        assert (entry.charge_nano, entry.increment_nano) == (charge, increment)
-        assert purchase.attempt == 1 or entry.increment_nano == charge
-        assert (entry.contract_id, entry.contract_version, entry.feed) == key
-        assert (entry.period, entry.submission_id, entry.attempt) == (
-            purchase.period,
-            purchase.submission_id,
-            purchase.attempt,
-        )
-        assert [draw["charge_nano"] for draw in entry.event["draws"]] == [
-            draw.charge_nano for draw in purchase.plan.draws
-        ]
+        assert (entry.charge_nano, entry.increment_nano, entry.is_first) == (charge, increment, first)
+        assert first or increment == charge
+        for name in (
+            "contract_id", "contract_version", "feed", "generation", "period", "restatement", "submission_id", "attempt"
+        ):  # fmt: skip
+            assert getattr(entry, name) == getattr(purchase, name)
         self.entries.append(entry)
-        self.attempts[purchase.submission_id] = (purchase, purchase.attempt)
-
-    def planned_of(self, key: tuple[str, int, str]) -> int:
-        """What the first draws of a feed cost: its own ceiling is for these, and resumes are beyond it."""
-        return self.loss_of(key) - sum(self.resumed[key])
 
     @invariant()
     def nothing_is_ever_overdrawn(self) -> None:
@@ -151,7 +176,7 @@ class LedgerModel(RuleBasedStateMachine):
         for contract, ceiling in CONTRACT_CEILING.items():
             assert self.account.spent_under_nano(contract) == self.spent_under(contract) <= ceiling
         for key in self.keys():
-            assert self.planned_of(key) <= FEED_CEILING[key[2]]
+            assert self.loss_of(key, planned_only=True) <= FEED_CEILING[key[1]]
 
     @invariant()
     def every_entry_follows_from_the_ones_before(self) -> None:
@@ -166,13 +191,23 @@ class LedgerModel(RuleBasedStateMachine):
         assert self.account.granted_nano == self.granted
         assert self.account.spent_nano == spent == self.spent()
 
+    @invariant()
+    def what_is_said_of_the_total_adds_up_to_it(self) -> None:
+        subtotals = add_up(self.entries)
+        assert {(s.account.contract_id, s.account.feed, s.account.generation): s.loss_nano for s in subtotals} == {
+            key: self.loss_of(key) for key in self.keys()
+        }
+        assert len(explain(self.entries)) == len(self.entries)
+
 
 LedgerModel.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestLedgerModel = LedgerModel.TestCase
 
 
 def a_purchase(**changes: object) -> Purchase:
-    purchase = Purchase("dsc-one", 1, 400, "fills", 200, 2, plan_of(30, 40), "2025-01", "submission 1", 1)
+    purchase = Purchase(
+        "dsc-one", 1, 400, "fills", 200, 2, plan_of(30, 40), "2025-01", "first schema", 0, "submission 1", 1
+    )
     return replace(purchase, **changes)
 
 
@@ -181,6 +216,16 @@ def entries_of(*purchases: Purchase, granted: int = 1000) -> list[Entry]:
     for purchase in purchases:
         entries.append(Account("blueridge-members", entries).debit(purchase, NOW))
     return entries
+
+
+def increments(*purchases: Purchase) -> list[int]:
+    return [entry.increment_nano for entry in entries_of(*purchases)[1:]]
+
+
+def posted(*months: int, **changes: object) -> list[Purchase]:
+    """One first measurement a month, under ceilings that are no matter here."""
+    plenty = {"feed_ceiling_nano": 1000, "contract_ceiling_nano": 1000, **changes}
+    return [a_purchase(period=f"2025-0{i}", submission_id=f"s{i} {changes}", **plenty) for i in months]
 
 
 def test_an_account_without_entries_has_nothing_to_spend() -> None:
@@ -208,34 +253,115 @@ def test_each_ceiling_is_kept_to_the_last_nano_rho(changes: dict[str, int], gran
 
 
 def test_a_period_beyond_k_of_the_same_charge_costs_nothing_more() -> None:
-    entries = entries_of(*(a_purchase(period=f"2025-0{i}", submission_id=f"s{i}") for i in range(1, 7)))
-    assert [entry.increment_nano for entry in entries] == [0, 70, 70, 0, 0, 0, 0]
+    assert increments(*posted(1, 2, 3, 4, 5, 6, feed_ceiling_nano=200)) == [70, 70, 0, 0, 0, 0]
+
+
+def test_a_larger_charge_beyond_k_costs_the_difference_to_the_smallest_that_counts() -> None:
+    larger = posted(3, plan=plan_of(90))[0]
+    assert increments(*posted(1, 2), larger, *posted(4)) == [70, 70, 20, 0]
 
 
 def test_a_resumed_draw_is_paid_in_full_even_beyond_k() -> None:
-    posted = [a_purchase(period=f"2025-0{i}", submission_id=f"s{i}", feed_ceiling_nano=400) for i in (1, 2, 3)]
-    entries = entries_of(*posted, replace(posted[2], attempt=2), replace(posted[2], attempt=3))
-    assert [entry.increment_nano for entry in entries] == [0, 70, 70, 0, 70, 70]
+    months = posted(1, 2, 3)
+    assert increments(*months, replace(months[2], attempt=2), replace(months[2], attempt=3)) == [70, 70, 0, 70, 70]
 
 
-def test_a_new_version_of_a_contract_pays_its_own_k_and_refills_nothing() -> None:
-    entries = entries_of(
-        *(a_purchase(period=f"2025-0{i}", submission_id=f"s{i}", contract_version=v) for i, v in
-          enumerate((1, 1, 1, 2, 2), start=1))
-    )  # fmt: skip
-    assert [entry.increment_nano for entry in entries] == [0, 70, 70, 0, 70, 70]
-    assert Account("blueridge-members", entries).spent_under_nano("dsc-one") == 280
+def test_every_restatement_is_paid_in_full_even_beyond_k() -> None:
+    restated = [replace(purchase, restatement=1) for purchase in posted(1, 3)]
+    assert increments(*posted(1, 2, 3), *restated) == [70, 70, 0, 70, 70]
+
+
+def test_a_new_version_of_a_contract_shares_the_k_of_its_generation_and_refills_nothing() -> None:
+    again = posted(3, 4, contract_version=2)
+    entries = entries_of(*posted(1, 2, 3), *again)
+    assert [entry.increment_nano for entry in entries] == [0, 70, 70, 0, 70, 0]
+    assert Account("blueridge-members", entries).spent_under_nano("dsc-one") == 210
     with pytest.raises(BudgetExhausted) as raised:
         Account("blueridge-members", entries).debit(
-            a_purchase(contract_version=3, contract_ceiling_nano=349, submission_id="s9"), NOW
+            a_purchase(contract_version=3, contract_ceiling_nano=279, submission_id="s9"), NOW
         )
     assert raised.value.extra["ceiling"] == "contract"
+
+
+def test_generations_add_and_so_do_contracts_and_feeds() -> None:
+    for change in ({"generation": "second schema"}, {"contract_id": "dsc-two"}, {"feed": "adherence"}):
+        assert increments(*posted(1, 2, 3), *posted(1, 2, 3, **change)) == [70, 70, 0, 70, 70, 0]
+
+
+def test_a_debit_of_before_generations_were_recorded_shares_its_k_with_no_later_one() -> None:
+    old = [
+        replace(entry, generation=None, restatement=None, event={"draws": []})
+        for entry in entries_of(*posted(1, 2, 3))
+        if entry.kind is EntryKind.DEBIT
+    ]
+    after = Account("blueridge-members", [entries_of()[0], *old])
+    assert after.debit(posted(4)[0], NOW).increment_nano == 70
+    assert after.debit(replace(posted(3)[0], attempt=2), NOW).increment_nano == 70
+    assert [subtotal.loss_nano for subtotal in add_up(old)] == [140]
+
+
+def test_restatements_share_the_feeds_ceiling_and_a_resume_takes_nothing_from_it() -> None:
+    first = a_purchase(feed_ceiling_nano=140)
+    restated = replace(first, restatement=1, submission_id="s2")
+    entries = entries_of(first, replace(first, attempt=2), restated)
+    with pytest.raises(BudgetExhausted) as raised:
+        Account("blueridge-members", entries).debit(replace(restated, restatement=2, submission_id="s3"), NOW)
+    assert raised.value.extra["ceiling"] == "feed"
+    assert Account("blueridge-members", entries).debit(replace(restated, attempt=2), NOW).increment_nano == 70
+
+
+def test_each_entry_says_why_it_counts_as_it_does() -> None:
+    months = posted(1, 2, 3)
+    larger = posted(4, plan=plan_of(90))[0]
+    told = explain(
+        entries_of(
+            *months,
+            larger,
+            replace(months[0], restatement=1),
+            replace(months[1], attempt=2),
+            replace(months[1], restatement=1, attempt=2),
+            replace(months[2], contract_version=2),
+            granted=5000,
+        )
+    )
+    for text, words in zip(
+        told,
+        (
+            "Grant: raises what the population may lose by rho 0.000005. Reason: registered.",
+            "fills 2025-01: first measurement number 1; counts in full, since one person is in at most 2 periods.",
+            "fills 2025-02: first measurement number 2; counts in full",
+            "fills 2025-03: first measurement number 3; adds nothing, since one person is in at most 2 periods and 2",
+            "fills 2025-04: first measurement number 4; adds only the difference to the smallest of the 2 largest",
+            "Restatement 1 of fills 2025-01: counts in full, since late records can move a person between periods",
+            "fills 2025-02, attempt 2: counts in full, since the draw of an attempt before",
+            "Restatement 1 of fills 2025-02, attempt 2: counts in full, since the draw of an attempt before",
+            "fills 2025-03: counts in full: the period was measured before, under an earlier version",
+        ),
+        strict=True,
+    ):
+        assert text.startswith(words)
+
+
+def test_the_total_is_derived_feed_by_feed_in_words() -> None:
+    months = posted(1, 2, 3)
+    subtotals = add_up(entries_of(*months, replace(months[0], restatement=1), *posted(1, generation="second schema")))
+    assert [subtotal.words for subtotal in subtotals] == [
+        "3 first measurements of fills, of which the 2 largest count: rho 0.00000014; "
+        "1 further measurement, in full: rho 0.00000007.",
+        "1 first measurement of fills: rho 0.00000007; 0 further measurements, in full: rho 0.",
+    ]
 
 
 def test_the_event_of_a_debit_is_enough_to_account_for_it_anew() -> None:
     assert entries_of(a_purchase())[-1].event == {
         "mechanism": "discrete_gaussian",
         "relation": "add_or_remove",
+        "measured": "exchange",
+        "generation": "first schema",
+        "k": 2,
+        "first": True,
+        "charge_nano": 70,
+        "increment_nano": 70,
         "draws": [
             {
                 "measure": f"measure{i}",

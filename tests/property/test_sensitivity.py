@@ -1,9 +1,12 @@
 """Sensitivities are proved by going through every history that the contribution bound allows."""
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 from math import inf, nextafter
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -25,9 +28,9 @@ History = tuple[Presence, ...]
 LIMITS = [(periods, k, bound) for periods in (1, 2, 3, 4) for k in range(1, periods + 1) for bound in (1, 2, 3)]
 
 
-def histories(periods: int, k: int, bound: int) -> Iterator[History]:
+def histories(periods: int, k: int, bound: int, strata: int = STRATA) -> Iterator[History]:
     """Everything that one person can add: what adding or removing that person changes in the table."""
-    amounts = [(stratum, amount) for stratum in range(STRATA) for amount in range(bound + 1)]
+    amounts = [(stratum, amount) for stratum in range(strata) for amount in range(bound + 1)]
     for history in product([None, *amounts], repeat=periods):
         if sum(presence is not None for presence in history) <= k:
             yield history
@@ -75,6 +78,80 @@ def test_one_period_of_any_margin_moves_by_the_bound(bound: int, kept: tuple[boo
             margin = {entry: amount}
             worst = max(worst, sum(value * value for value in margin.values()))
     assert l2_squared_of_period(bound) == worst
+
+
+@pytest.mark.parametrize(("periods", "k", "bound"), [(3, 1, 2), (3, 2, 2), (3, 3, 1), (2, 2, 3)])
+def test_every_margin_of_every_period_moves_by_no_more_than_the_bound_in_all_histories(
+    periods: int, k: int, bound: int
+) -> None:
+    """The formula that plans are charged by, over whole histories in two dimensions rather than one period."""
+    strata = list(product(range(2), range(2)))
+    present = [(stratum, amount) for stratum in strata for amount in range(bound + 1)]
+    worst = dict.fromkeys(product((True, False), repeat=2), 0)
+    for history in product([None, *present], repeat=periods):
+        if sum(period is not None for period in history) > k:
+            continue
+        for kept in worst:
+            for period in history:
+                margin: dict[tuple[int, ...], int] = defaultdict(int)
+                if period is not None:
+                    margin[tuple(v for v, keep in zip(period[0], kept, strict=True) if keep)] += period[1]
+                worst[kept] = max(worst[kept], sum(value * value for value in margin.values()))
+    assert set(worst.values()) == {l2_squared_of_period(bound)}
+
+
+# Change-one: one person's history replaced by another's, as docs/explain/how-it-is-proved.md states it.
+
+
+def worst_replacement(strata: int, periods: int, k: int, bound: int, buckets: Sequence[int]) -> int:
+    """The largest squared L2 distance between the parts of two persons in a table of strata by buckets of periods."""
+    parts = {part_of(history, strata, buckets) for history in histories(periods, k, bound, strata)}
+    return max(sum((a - b) ** 2 for a, b in zip(left, right, strict=True)) for left in parts for right in parts)
+
+
+def part_of(history: History, strata: int, buckets: Sequence[int]) -> tuple[int, ...]:
+    part, start = [], 0
+    for size in buckets:
+        for stratum in range(strata):
+            part.append(sum(p[1] for p in history[start : start + size] if p is not None and p[0] == stratum))
+        start += size
+    return tuple(part)
+
+
+@pytest.mark.parametrize("periods", [1, 2, 3])
+@pytest.mark.parametrize("bound", [1, 2])
+def test_replacing_a_person_costs_at_most_twice_what_adding_one_does(periods: int, bound: int) -> None:
+    for k in range(1, periods + 1):
+        for buckets in compositions(periods):
+            assert worst_replacement(2, periods, k, bound, buckets) == 2 * l2_squared_merged(bound, k, buckets)
+        # A margin of one entry: the grand total.
+        assert worst_replacement(1, periods, k, bound, [periods]) == l2_squared_period_dropped(bound, k)
+        by_period = worst_replacement(1, periods, k, bound, [1] * periods)
+        assert by_period == l2_squared_with_period_as_key(bound, min(2 * k, periods))
+
+
+def test_the_page_on_proofs_states_the_value_of_every_table_under_both_relations() -> None:
+    """Three periods, k = 2, b = 2, and two strata or none; the numbers are those of brute force."""
+    page = Path(__file__).parents[2] / "docs" / "explain" / "how-it-is-proved.md"
+    rows = re.findall(r"^\| (.+?) \|.*\| (\d+) \| (\d+) \|$", page.read_text(), re.MULTILINE)
+    tables = {
+        "a margin of one period": (2, 1, 1, [1]),
+        "the total of one period": (1, 1, 1, [1]),
+        "a margin, period as a key": (2, 3, 2, [1, 1, 1]),
+        "the total, period as a key": (1, 3, 2, [1, 1, 1]),
+        "a margin, periods merged into 2 and 1": (2, 3, 2, [2, 1]),
+        "a margin, period dropped": (2, 3, 2, [3]),
+        "the total, period dropped": (1, 3, 2, [3]),
+    }
+    assert {name: (int(added), int(replaced)) for name, added, replaced in rows} == {
+        name: (worst_addition(strata, periods, k, 2, buckets), worst_replacement(strata, periods, k, 2, buckets))
+        for name, (strata, periods, k, buckets) in tables.items()
+    }
+
+
+def worst_addition(strata: int, periods: int, k: int, bound: int, buckets: Sequence[int]) -> int:
+    found = (part_of(history, strata, buckets) for history in histories(periods, k, bound, strata))
+    return max(sum(value * value for value in part) for part in found)
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.lists(st.integers(1, 12), min_size=1, max_size=8), st.randoms())

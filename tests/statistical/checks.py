@@ -8,6 +8,7 @@ Sizes: 100,000 draws estimate a variance to sqrt(2 / 100,000) = 0.45%. A sigma w
 than 20 standard errors, where 5.7 alarm: it is missed with a probability far below 1e-40.
 """
 
+from collections.abc import Iterable
 from math import ceil, sqrt
 
 import numpy as np
@@ -60,6 +61,12 @@ def variance(noise: Vector, sigma: float) -> float:
     return _two_sided((float(np.mean(noise.astype(np.float64) ** 2)) - second) / error)
 
 
+def scale(noise: Vector, sigma: float) -> float:
+    """Sum of squares against sigma^2, by the chi-square distribution: for any number of draws, at sigma 5 and above."""
+    squares = float(np.sum(noise.astype(np.float64) ** 2)) / sigma**2
+    return float(2 * min(chi2.sf(squares, noise.size), chi2.cdf(squares, noise.size)))
+
+
 def tails(noise: Vector, sigma: float) -> float:
     """How many draws lie beyond three sigma, exactly binomial: about 270 of 100,000."""
     support, mass = exact_mass(sigma)
@@ -94,7 +101,7 @@ def between_calls(noise: Vector) -> float:
     return _correlation(noise[:-1], noise[1:])
 
 
-def between(left: Vector, right: Vector) -> float:
+def between(left: Vector | Floats, right: Vector | Floats) -> float:
     """Correlation of two vectors of noise."""
     return _correlation(left, right)
 
@@ -115,12 +122,18 @@ def all_checks(source: NoiseSource, sigma: float) -> dict[str, float]:
     }
 
 
+def worst(p_values: Iterable[float]) -> float:
+    """One p-value of many: however they depend on one another, it is below x with a chance of at most x."""
+    found = list(p_values)
+    return min(1.0, len(found) * min(found)) if found else 1.0
+
+
 def alarms(p_values: dict[str, float]) -> set[str]:
     """The checks that a right mechanism fails once in a hundred million runs. No number is an alarm too."""
     return {name for name, p in p_values.items() if not p >= ALARM}
 
 
-def _correlation(left: Vector, right: Vector) -> float:
+def _correlation(left: Vector | Floats, right: Vector | Floats) -> float:
     a, b = left.astype(np.float64).ravel(), right.astype(np.float64).ravel()
     return _two_sided(float((a * b).sum() / sqrt((a * a).sum() * (b * b).sum())) * sqrt(a.size))
 

@@ -32,7 +32,7 @@ PROPOSED = ContractRecord(
 )
 SIGNATURE = Signature(PAYER.id, "officer-2026", PUBLIC_KEY, "head..tail", "Ana Ruiz", "Privacy officer", NOW)
 
-SUBMISSION = SubmissionRecord("sub-1", DRAFT.id, 1, "fills", PAYER.id, POPULATION.id, "2025-01", 1, LATER, NOW)
+SUBMISSION = SubmissionRecord("sub-1", DRAFT.id, 1, "fills", PAYER.id, POPULATION.id, "2025-01", 0, 1, LATER, NOW)
 GRANT = Entry(
     "entry-1",
     POPULATION.id,
@@ -46,6 +46,8 @@ GRANT = Entry(
     contract_version=None,
     feed=None,
     period=None,
+    generation=None,
+    restatement=None,
     submission_id=None,
     attempt=None,
     event={"reason": "the contract's ceiling"},
@@ -64,6 +66,8 @@ DEBIT = Entry(
     contract_version=1,
     feed="fills",
     period="2025-01",
+    generation="ef" * 32,
+    restatement=0,
     submission_id=SUBMISSION.id,
     attempt=1,
     event={"relation": "add_or_remove", "draws": [{"margin": ["region"], "sigma": "31.5"}]},
@@ -79,6 +83,8 @@ RELEASE = ReleaseRecord(
     PAYER.id,
     POPULATION.id,
     "2025-01",
+    restatement=0,
+    measured="exchange",
     block_sha256="cd" * 32,
     provisional=True,
     released_at=LATER,

@@ -24,8 +24,9 @@ def test_a_submission_is_found_by_its_id_and_by_its_period(database_with_submiss
         assert stores.submissions.find(SUBMISSION.id) == SUBMISSION
         assert stores.submissions.find("nothing") is None
         period = (DRAFT.id, 1, "fills", PAYER.id)
-        assert stores.submissions.find_for_period(*period, "2025-01") == SUBMISSION
-        assert stores.submissions.find_for_period(*period, "2025-02") is None
+        assert stores.submissions.find_for_period(*period, "2025-01", 0) == SUBMISSION
+        assert stores.submissions.find_for_period(*period, "2025-02", 0) is None
+        assert stores.submissions.find_for_period(*period, "2025-01", 1) is None
 
 
 @pytest.mark.parametrize(
@@ -38,12 +39,23 @@ def test_an_id_and_a_period_are_submitted_once(database_with_submission: SqlData
         assert stores.submissions.find(SUBMISSION.id) == SUBMISSION
 
 
+def test_each_restatement_of_a_period_is_a_submission_of_its_own(database_with_submission: SqlDatabase) -> None:
+    restated = replace(SUBMISSION, id="sub-2", restatement=1)
+    with database_with_submission.writing() as stores:
+        stores.submissions.add(restated)
+        with pytest.raises(AlreadyExists):
+            stores.submissions.add(replace(restated, id="sub-3"))
+        period = (DRAFT.id, 1, "fills", PAYER.id, "2025-01")
+        assert stores.submissions.find_for_period(*period, 0) == SUBMISSION
+        assert stores.submissions.find_for_period(*period, 1) == restated
+
+
 def test_another_feed_or_provider_has_periods_of_its_own(database_with_submission: SqlDatabase) -> None:
     with database_with_submission.writing() as stores:
         stores.submissions.add(replace(SUBMISSION, id="sub-2", feed="adherence"))
         stores.submissions.add(replace(SUBMISSION, id="sub-3", provider=BRAND.id))
     with database_with_submission.reading() as stores:
-        assert stores.submissions.find_for_period(DRAFT.id, 1, "fills", BRAND.id, "2025-01") is not None
+        assert stores.submissions.find_for_period(DRAFT.id, 1, "fills", BRAND.id, "2025-01", 0) is not None
 
 
 def test_of_many_threads_one_submits_a_period(database: SqlDatabase) -> None:

@@ -85,15 +85,18 @@ class SmallExchange:
         self.register("foreigner", Role.PAYER)
 
     @property
+    def environ(self) -> dict[str, str]:
+        """The variables that make its settings."""
+        return {
+            "PARLEY_DATABASE_URL": self.url,
+            "PARLEY_ISSUER": ISSUER,
+            "PARLEY_LOG_LEVEL": "error",
+            **self.settings_changes,
+        }
+
+    @property
     def settings(self) -> Settings:
-        return read_settings(
-            {
-                "PARLEY_DATABASE_URL": self.url,
-                "PARLEY_ISSUER": ISSUER,
-                "PARLEY_LOG_LEVEL": "error",
-                **self.settings_changes,
-            }
-        )
+        return read_settings(self.environ)
 
     def register(self, name: str, role: Role, scopes: frozenset[Scope] = EVERY_SCOPE, rho: str = "0.1") -> None:
         registering = self.wiring.registering
@@ -109,7 +112,7 @@ class SmallExchange:
         until, token = self._tokens.get((name, scope), (START - timedelta(days=1), ""))
         now = self.clock.now()
         if now >= until:
-            url = f"{ISSUER}/oauth/token"
+            url = f"{self.settings.issuer}/oauth/token"
             form = {
                 "grant_type": "client_credentials",
                 "client_assertion_type": ASSERTION_TYPE,

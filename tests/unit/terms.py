@@ -70,7 +70,11 @@ DOCUMENT: JsonObject = {
     },
     "rollups": {"period": {"quarter": "month", "year": "month"}},
     "feeds": [FILLS, SUPPORT, ADHERENCE],
-    "privacy": {"delta": "0.000001", "ceilings": {f"{name}-members": "0.1" for name in "abcdefg"}},
+    "privacy": {
+        "unit": "person_within_provider",
+        "delta": "0.000001",
+        "ceilings": {f"{name}-members": "0.1" for name in "abcdefg"},
+    },
     "grants": [{"role": "brand", "statistics": ["counts"], "by_at_most": 3}],
     "rules": {"min_payers": 3, "small_cells": {"mask_below": 11}, "payer_dimension": False},
 }
@@ -104,6 +108,8 @@ def a_release(provider: str, period: str = "2025-01", feed: str = "fills") -> Re
         provider=provider,
         population=f"{provider}-members",
         period=period,
+        restatement=0,
+        measured="exchange",
         block_sha256="00" * 32,
         provisional=False,
         released_at=NOW,

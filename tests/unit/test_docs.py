@@ -1,6 +1,7 @@
 """The docs say what is there: variables, links, tables, and files that tests are said to be in."""
 
 import re
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,24 @@ def test_every_table_and_column_says_what_it_is() -> None:
 
     assert silent == []
     assert all(table.comment for table in metadata.sorted_tables)
+
+
+def test_what_the_promise_says_an_attacker_learns_is_what_the_code_says() -> None:
+    from privacy.adversary import chance_of_certainty, right_guesses
+    from privacy.mechanism import epsilon
+    from privacy.units import budget_nano
+
+    page = (REPOSITORY / "docs" / "explain" / "privacy-promise.md").read_text()
+    rows = re.findall(r"^\| ([\d.]+) \| ([\d.]+) \| ([\d.]+)% \| (.*) \|$", page, re.MULTILINE)
+
+    assert len(rows) == 6
+    for rho, told_epsilon, told_right, told_chance in rows:
+        nano = budget_nano(rho)
+        assert told_epsilon == f"{ceil(epsilon(nano, 1e-6) * 100) / 100:.2f}"
+        assert told_right == f"{right_guesses(nano):.1%}"[:-1]
+        chance = chance_of_certainty(nano, 0.9)
+        if told_chance == "less than 1 in a billion":
+            assert chance < 1e-9
+        else:
+            one_in = int(told_chance.removeprefix("1 in ").replace(",", ""))
+            assert 1 / chance == pytest.approx(one_in, rel=0.1)

@@ -1,5 +1,7 @@
 """A question selects whole periods, groups them, sums the right cells, or names every fault at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.periods import NotAPeriod
 from contracts.refusals import QuestionInvalid
+from contracts.statistics.as_of import find_number, names_of
 from contracts.statistics.questions import (
     Question,
     buckets_of,
@@ -154,6 +157,8 @@ def codes(question: Question, *, by_at_most: int = 3, rollups: tuple[str, ...] =
         a_question(),
         a_question(by=("region", "sex", "month"), periods="2025", where={"sex": ("F", "M")}, confidence=0.999),
         a_question(by=("year",), confidence=0.51),
+        a_question(as_of="first"),
+        a_question(as_of="final"),
     ],
 )
 def test_a_question_that_fits_has_no_faults(question: Question) -> None:
@@ -176,6 +181,9 @@ def test_a_question_that_fits_has_no_faults(question: Question) -> None:
         ({"confidence": 0.5}, "/confidence confidence_invalid"),
         ({"confidence": 0.9999}, "/confidence confidence_invalid"),
         ({"confidence": float("nan")}, "/confidence confidence_invalid"),
+        ({"as_of": "restatement_1"}, "/as_of as_of_invalid"),
+        ({"as_of": "Final"}, "/as_of as_of_invalid"),
+        ({"as_of": ""}, "/as_of as_of_invalid"),
     ],
 )
 def test_a_question_that_does_not_fit_is_refused_by_name(parts: dict[str, object], fault: str) -> None:
@@ -196,6 +204,15 @@ def test_a_feed_by_the_year_cannot_be_asked_by_month() -> None:
     with pytest.raises(QuestionInvalid) as raised:
         check_question(a_question(by=("month",)), some_terms(), (ADHERENCE,), 3)
     assert [fault.code for fault in raised.value.faults] == ["grain_unknown"]
+
+
+def test_a_feed_can_be_asked_as_of_each_measurement_that_its_contract_schedules() -> None:
+    assert names_of(FILLS) == ("latest", "first", "final")
+    restated = replace(FILLS, restatements=2)
+    assert names_of(restated) == ("latest", "first", "final", "restatement_1", "restatement_2")
+    numbers = {name: find_number(name, restated) for name in names_of(restated)}
+    assert numbers == {"latest": None, "first": 0, "final": 2, "restatement_1": 1, "restatement_2": 2}
+    assert find_number("final", FILLS) == 0
 
 
 def test_every_fault_is_told_once_and_all_at_once() -> None:

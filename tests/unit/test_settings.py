@@ -92,7 +92,15 @@ def test_several_workers_need_postgresql() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["PARLEY_PORT", "PARLEY_WORKERS", "PARLEY_THREADS", "PARLEY_MAX_BODY_BYTES", "PARLEY_LEASE_SECONDS"]
+    "name",
+    [
+        "PARLEY_PORT",
+        "PARLEY_WORKERS",
+        "PARLEY_THREADS",
+        "PARLEY_MAX_BODY_BYTES",
+        "PARLEY_MAX_CELLS",
+        "PARLEY_LEASE_SECONDS",
+    ],
 )
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "", " 8", "1e3", "²"])
 def test_a_number_is_whole_and_above_zero(name: str, value: str) -> None:

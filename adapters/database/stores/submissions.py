@@ -20,7 +20,7 @@ class SqlSubmissionStore:
         return self._find(submissions.c.id == submission_id)
 
     def find_for_period(
-        self, contract_id: str, version: int, feed: str, provider: str, period: str
+        self, contract_id: str, version: int, feed: str, provider: str, period: str, restatement: int
     ) -> SubmissionRecord | None:
         return self._find(
             submissions.c.contract_id == contract_id,
@@ -28,6 +28,7 @@ class SqlSubmissionStore:
             submissions.c.feed == feed,
             submissions.c.provider == provider,
             submissions.c.period == period,
+            submissions.c.restatement == restatement,
         )
 
     def add(self, record: SubmissionRecord) -> None:

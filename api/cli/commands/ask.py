@@ -11,7 +11,8 @@ EPILOG = """\b
 Examples:
   parley ask dsc-helixor-adherence                  (what the contract grants you)
   parley ask dsc-helixor-adherence adherence_rate --by region --periods 2025
-  parley ask dsc-helixor-adherence counts --feed fills --by month --where sex:F,region:south"""
+  parley ask dsc-helixor-adherence counts --feed fills --by month --where sex:F,region:south
+  parley ask dsc-helixor-adherence pdc_pooled --periods 2025-Q1 --as-of final --explain"""
 
 
 @click.command(epilog=EPILOG)
@@ -23,16 +24,19 @@ Examples:
 @click.option("--confidence", help="Above 0.5 and at most 0.999. By default 0.95.")
 @click.option("--feed", help="Which feed, where several could answer.")
 @click.option("--measures", multiple=True, help="For counts and joint_table: which measures, by commas.")
+@click.option("--as-of", help="latest, first, final, restatement_1, ...: which measurement of each period.")
+@click.option("--explain", is_flag=True, help="Say how each figure was reckoned, and from which releases and plan.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer.")
 @as_client
 def ask(
     client: ExchangeClient,
     contract_id: str,
     statistic: str | None,
+    explain: bool,
     as_json: bool,
     **question: str | tuple[str, ...] | None,
 ) -> None:
-    """Ask a statistic. It costs no budget and always gives the same answer.
+    """Ask a statistic. It costs no budget, and the same releases always give the same answer.
 
     Without STATISTIC: lists those that the contract grants you.
     """
@@ -40,6 +44,8 @@ def ask(
         _list_granted(client, contract_id, as_json)
         return
     asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in question.items() if value}
+    if explain:
+        asked["explain"] = "true"
     answer = client.ask(contract_id, statistic, **asked)
     (say_json if as_json else say_answer)(answer)
 

@@ -6,6 +6,7 @@ from adapters.exchange import ExchangeClient
 from api.cli.answer_text import coverage_text
 from api.cli.calling import as_client
 from api.cli.output import say, say_json
+from contracts.parties import JsonObject
 
 
 @click.command(epilog="\b\nExample:\n  parley coverage dsc-helixor-adherence")
@@ -20,6 +21,11 @@ def coverage(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
         return
     for feed in found["feeds"]:
         say(coverage_text(feed))
-        posted = [release["period"] for release in feed["own_releases"]]
+        posted = [_posted(release) for release in feed["own_releases"]]
         if posted:
             say(f"  posted by you: {', '.join(posted)}")
+
+
+def _posted(release: JsonObject) -> str:
+    restated = f" (restatement {release['restatement']})" if release["restatement"] else ""
+    return f"{release['period']}{restated}"

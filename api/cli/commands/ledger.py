@@ -1,19 +1,27 @@
 """`parley ledger`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from adapters.exchange import ExchangeClient
-from api.cli.calling import as_client
-from api.cli.output import loss_text, say, say_json, say_table
+from api.cli.calling import as_client, calling, client_options
+from api.cli.operating import operating
+from api.cli.output import Failure, loss_text, say, say_json, say_table
+from api.schemas.ledger import read_entries
+from api.schemas.submissions import nano_json
 from contracts.parties import JsonObject
+from contracts.recomputing import Difference, recompute
+from contracts.terms import read_terms
+from contracts.verifying import Verified, verify_ledgers
 from privacy.units import rho_text
 
 
 @click.group()
 def ledger() -> None:
-    """Read what your population was granted, has spent and has left, as a client of an exchange."""
+    """Read what your population was granted, has spent and has left, and reckon it up again."""
 
 
 @ledger.command(epilog="\b\nExample:\n  parley ledger show dsc-helixor-adherence")
@@ -26,18 +34,113 @@ def show(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
     (say_json if as_json else _say_statement)(statement)
 
 
+@ledger.command(epilog="\b\nExamples:\n  parley ledger verify\n  parley ledger verify --contract dsc-helixor-adherence")
+@click.option("--population", metavar="ID", help="Only this population; all of them unless given.")
+@click.option("--contract", metavar="CONTRACT", help="As a party: your own population, from what the exchange answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was recomputed, and every difference, as JSON.")
+@client_options(required=False)
+def verify(
+    population: str | None,
+    contract: str | None,
+    as_json: bool,
+    url: str,
+    client_id: str | None,
+    client_key: Path | None,
+) -> None:
+    """Recompute every loss from the recorded events, and compare it with what the ledger says.
+
+    The operator's command, on the database of PARLEY_DATABASE_URL, against contracts, signatures, submissions and
+    releases too. With --contract it is a party's: it reads its ledger and contracts over HTTP, and reckons here, so
+    that it need not believe the exchange's arithmetic. Exit code 1 when anything differs.
+    """
+    if contract is None:
+        with operating() as database:
+            found = verify_ledgers(database, population)
+    elif population is not None or client_id is None or client_key is None:
+        raise click.UsageError("--contract goes with --client-id and --client-key, and without --population.")
+    else:
+        with calling(url, client_id, client_key) as client:
+            found = [_verify_own(client, contract)]
+    if as_json:
+        say_json({"populations": [_verified_json(verified) for verified in found]})
+    else:
+        _say_verified(found)
+    differences = [difference for verified in found for difference in verified.differences]
+    if differences:
+        raise Failure(f"The ledger does not follow from its events: {_times(len(differences), 'difference')}.",
+                      map(_difference, differences))  # fmt: skip
+
+
+def _verify_own(client: ExchangeClient, contract_id: str) -> Verified:
+    statement = client.ledger(contract_id)
+    entries = read_entries(statement)
+    documents = [
+        client.get_contract(name)["document"] for name in sorted({e.contract_id for e in entries if e.contract_id})
+    ]
+    contracts = {(document["id"], document["version"]): read_terms(document) for document in documents}
+    recomputed = recompute(statement["population"], entries, contracts)
+    return Verified(
+        statement["population"],
+        entries=len(entries),
+        releases=None,
+        unreleased=None,
+        loss_nano=recomputed.loss_nano,
+        differences=recomputed.differences,
+    )
+
+
+def _say_verified(found: Iterable[Verified]) -> None:
+    for verified in found:
+        counted = _times(verified.entries, "entry", "entries")
+        if verified.releases is not None:
+            counted += f", {_times(verified.releases, 'release')}"
+        if verified.unreleased:
+            counted += f", {_times(verified.unreleased, 'submission')} debited and not released"
+        outcome = _times(len(verified.differences), "difference") if verified.differences else "as recorded"
+        say(f"{verified.population}: {counted}; loss rho {rho_text(verified.loss_nano)}, {outcome}")
+
+
+def _verified_json(verified: Verified) -> JsonObject:
+    return {
+        "population": verified.population,
+        "entries": verified.entries,
+        "releases": verified.releases,
+        "unreleased_submissions": verified.unreleased,
+        "loss": nano_json(verified.loss_nano),
+        "differences": [asdict(difference) for difference in verified.differences],
+    }
+
+
+def _difference(difference: Difference) -> str:
+    where = difference.population
+    if difference.sequence is not None:
+        where += f", entry {difference.sequence}"
+    return f"{where}: {difference.what} is recorded as {difference.recorded}, and should be {difference.expected}"
+
+
+def _times(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def _say_statement(statement: JsonObject) -> None:
     say(f"Population {statement['population']}: {statement['unit']}")
     say()
-    headings = ("entry", "recorded", "kind", "contract", "feed", "period", "attempt", "rho", "balance")
+    headings = ("entry", "recorded", "contract", "rho", "balance", "why")
     rows = [_entry(entry) for entry in statement["entries"]]
-    say_table(headings, rows, right=("entry", "attempt", "rho", "balance"))
+    say_table(headings, rows, right=("entry", "rho", "balance"))
+    say()
+    for subtotal in statement["derivation"]:
+        say(f"{subtotal['contract_id']}: {subtotal['explanation']}")
     say()
     say(f"Granted:                  {loss_text(statement['granted'])}")
     say(f"Lost so far, for ever:    {loss_text(statement['lifetime'])}")
     say(f"  under this contract:    {loss_text(statement['under_contract'])}")
     say(f"Ceiling of this contract: {loss_text(statement['contract_ceiling'])}")
     say(f"Balance:                  rho {statement['balance']['rho']}")
+    if statement["providers_at_most"] > 1:
+        say(f"One of your persons who is in the data of {statement['providers_at_most']} providers, at most:")
+        say(f"  under this contract:    {loss_text(statement['unit_under_contract'])}")
+        say(f"  at the ceilings:        {loss_text(statement['unit_ceiling'])}")
     say(f"One person in everything: {loss_text(statement['one_person_in_everything'])}")
     say(statement["several_providers"])
 
@@ -46,6 +149,6 @@ def _entry(entry: JsonObject) -> Sequence[str]:
     """A grant raises the balance, a debit lowers it by the increment."""
     granted = entry["event"].get("granted_nano")
     change = f"+{rho_text(granted)}" if granted is not None else f"-{entry['increment']['rho']}"
-    words = [str(entry[name] or "") for name in ("contract_id", "feed", "period", "attempt")]
     recorded = entry["recorded_at"][:19].replace("T", " ")
-    return (str(entry["sequence"]), recorded, entry["kind"], *words, change, entry["balance"]["rho"])
+    contract = entry["contract_id"] or ""
+    return (str(entry["sequence"]), recorded, contract, change, entry["balance"]["rho"], entry["explanation"])

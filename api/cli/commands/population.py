@@ -5,7 +5,7 @@ import click
 from api.cli.operating import checked, registering
 from api.cli.output import say
 from api.schemas.organisations import GrantSchema, PopulationSchema
-from contracts.drafting import DEFAULT_CEILING_RHO
+from contracts.drafting.losses import DEFAULT_CEILING_RHO
 from privacy.units import rho_text
 
 

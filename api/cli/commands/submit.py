@@ -1,34 +1,43 @@
 """`parley submit`."""
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import click
 
 from adapters.exchange import ExchangeClient
 from api.cli.calling import as_client
-from api.cli.cells import read_cells
+from api.cli.cells import find_release, read_whole_period
 from api.cli.output import Failure, say, say_json, tell
 from contracts.parties import JsonObject
-from contracts.terms import FeedTerms, read_terms
+from contracts.terms import FeedTerms, Measured, read_terms
 
 EPILOG = """\b
 FILE is one of
   {"rows": [{"region": "south", "members": 12}, ...]}             .json
   {"columns": {"region": ["south", ...], "members": [12, ...]}}   .json
   a header of dimensions and measures, one line a stratum         .csv
+  what `parley measure` wrote, for a feed measured at source      .json
 Strata that are absent are zero. Post the true counts: the exchange adds the noise that protects them.
 
 \b
-Example:
-  parley submit dsc-helixor-adherence --feed fills --period 2025-01 fills-2025-01.csv"""
+Examples:
+  parley submit dsc-helixor-adherence --feed fills --period 2025-01 fills-2025-01.csv
+  parley submit dsc-helixor-adherence release-2025-01.json        (it says feed, period and id itself)"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("contract_id", metavar="CONTRACT")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--feed", required=True, help="Which feed of the contract.")
-@click.option("--period", required=True, help="Which period of it: 2025-03, 2025-Q1 or 2025.")
+@click.option("--feed", help="Which feed of the contract. Needed for cells.")
+@click.option("--period", help="Which period of it: 2025-03, 2025-Q1 or 2025. Needed for cells.")
+@click.option(
+    "--restatement",
+    type=click.IntRange(min=0),
+    metavar="NUMBER",
+    help="0, unless given, for the first measurement of the period, then 1, 2, ... as the contract schedules.",
+)
 @click.option(
     "--submission-id",
     type=click.UUID,
@@ -41,30 +50,56 @@ def submit(
     client: ExchangeClient,
     contract_id: str,
     file: Path,
-    feed: str,
-    period: str,
-    submission_id: UUID | None,
-    empty: bool,
     as_json: bool,
+    **of_cells: Any,
 ) -> None:
     """Post one whole period of a feed: it is debited, noised once and stored; exact numbers are forgotten.
 
     The cells are checked here first, against the contract; faulty ones are not sent. Needs the scopes
     contracts.read and submissions.write.
     """
-    terms = _get_feed(client, contract_id, feed)
-    columns = read_cells(file, terms)
-    strata = len(next(iter(columns.values())))
-    if not strata and not empty:
-        raise Failure(f"{file} has no stratum. If the whole period really is zero, repeat with --empty: it is final.")
-    tell(f"{strata} of {terms.cells_per_measure} strata are in {file.name}; the others are zero.")
-    submission = str(submission_id or uuid4())
-    tell(f"Submission id: {submission} (if no answer comes, repeat with --submission-id)")
-    receipt = client.submit(contract_id, feed, period, columns, submission)
+    release = find_release(file)
+    if release is None:
+        receipt = _submit_cells(client, contract_id, file, **of_cells)
+    else:
+        receipt = _submit_release(client, contract_id, release, of_cells)
     if as_json:
         say_json(receipt)
     else:
         _say_receipt(receipt)
+
+
+def _submit_cells(
+    client: ExchangeClient,
+    contract_id: str,
+    file: Path,
+    *,
+    feed: str | None,
+    period: str | None,
+    restatement: int | None,
+    submission_id: UUID | None,
+    empty: bool,
+) -> JsonObject:
+    if feed is None or period is None:
+        raise click.UsageError(f"Missing option '{'--feed' if feed is None else '--period'}'.")
+    terms = _get_feed(client, contract_id, feed)
+    if terms.measured is Measured.SOURCE:
+        raise Failure(f"{feed} is measured at source: its cells stay on this machine. Draw its release: parley measure")
+    columns = read_whole_period(file, terms, empty=empty)
+    submission = str(submission_id or uuid4())
+    tell(f"Submission id: {submission} (if no answer comes, repeat with --submission-id)")
+    return client.submit(contract_id, feed, period, columns, submission, restatement or 0)
+
+
+def _submit_release(
+    client: ExchangeClient, contract_id: str, release: JsonObject, of_cells: dict[str, object]
+) -> JsonObject:
+    given = [name for name, value in of_cells.items() if value is not None and value is not False]
+    if given:
+        option = given[0].replace("_", "-")
+        raise click.UsageError(f"A release says itself what it is of: leave --{option} out.")
+    tell(f"Submission id: {release.get('submission_id')} (if no answer comes, post the same file again)")
+    return client.submit_release(contract_id, release)
 
 
 def _get_feed(client: ExchangeClient, contract_id: str, name: str) -> FeedTerms:
@@ -80,7 +115,10 @@ def _say_receipt(receipt: JsonObject) -> None:
     again = ", as before: nothing was debited again" if receipt["replayed"] else ""
     provisional = " (provisional)" if receipt["provisional"] else ""
     say(f"Release:  {receipt['release_id']}{again}")
-    say(f"Period:   {receipt['feed']} {receipt['period']}{provisional}, population {receipt['population']}")
+    restated = f", restatement {receipt['restatement']}" if receipt["restatement"] else ""
+    say(f"Period:   {receipt['feed']} {receipt['period']}{restated}{provisional}, population {receipt['population']}")
+    if receipt["measured"] == Measured.SOURCE:
+        say("Measured: at source; the exchange takes your word for its noise, and every answer from it says so")
     say(f"Debited:  rho {receipt['debited']['rho']}")
     say(f"Balance:  rho {receipt['balance']['rho']}")
     say(f"Block:    {receipt['block_sha256']} (SHA-256 of the noisy release)")

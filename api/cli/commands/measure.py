@@ -1,0 +1,88 @@
+"""`parley measure`."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import click
+
+from adapters.cells.rows import from_columns
+from api.cli.cells import read_whole_period
+from api.cli.files import PRIVATE_MODE, read_json, write_new
+from api.cli.output import Failure, problem_failure, say
+from contracts.measuring import DuePeriod, NotAContract, draw_at_source, get_due_period
+from contracts.refusals import Refusal
+from privacy.mechanism import DrawFailed
+from privacy.units import rho_text
+
+EPILOG = """\b
+Example:
+  parley contract show dsc-helixor-adherence --json > contract.json
+  parley measure contract.json fills 2025-01 fills-2025-01.csv --out release-2025-01.json
+  parley submit dsc-helixor-adherence release-2025-01.json"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("contract", type=click.Path(path_type=Path))
+@click.argument("feed")
+@click.argument("period")
+@click.argument("cells", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    metavar="RELEASE.json",
+    type=click.Path(path_type=Path),
+    help="Where the release goes. It is never overwritten: a second draw would be a second loss.",
+)
+@click.option(
+    "--restatement",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="NUMBER",
+    help="0, unless given, for the first measurement of the period, then 1, 2, ... as the contract schedules.",
+)
+@click.option("--submission-id", type=click.UUID, help="The id it will be posted under. By default a new one.")
+@click.option("--empty", is_flag=True, help="CELLS has no stratum, on purpose: every cell of the period is zero.")
+def measure(
+    contract: Path,
+    feed: str,
+    period: str,
+    cells: Path,
+    out: Path,
+    restatement: int,
+    submission_id: UUID | None,
+    empty: bool,
+) -> None:
+    """Draw the release of one period here, by the plan in the contract, so that CELLS never leave this machine.
+
+    CONTRACT is what `parley contract show ID --json` prints; its digest and signatures are checked. CELLS is a file as
+    `parley submit` takes it. Nothing is sent: post the release with `parley submit`. Draw a period once.
+    """
+    if out.exists():
+        raise Failure(
+            f"{out} exists and is not overwritten. A period is drawn once: a second draw of the same cells would be a "
+            "second loss, which no ledger would know of. Post the release that you have."
+        )
+    due = _get_due_period(contract, feed, period, restatement)
+    columns = read_whole_period(cells, due.feed, empty=empty)
+    try:
+        body = draw_at_source(due, from_columns(columns, due.feed), str(submission_id or uuid4()))
+    except DrawFailed:
+        raise Failure("No noise could be drawn, and nothing was written.") from None
+    write_new(out, json.dumps(body) + "\n", PRIVATE_MODE)
+    restated = f", restatement {restatement}" if restatement else ""
+    say(f"Drawn:    {feed} {period}{restated}, rho {rho_text(due.feed.get_plan().charge_nano)} when it is posted")
+    say(f"Contract: {due.contract_digest} (compare it with the digest that your organisation signed)")
+    say(f"Next:     parley submit {due.contract_id} {out}")
+    say("Keep the release until you have its receipt, and never draw this period again.")
+
+
+def _get_due_period(contract: Path, feed: str, period: str, restatement: int) -> DuePeriod:
+    try:
+        return get_due_period(read_json(contract), feed, period, restatement, now=datetime.now(UTC))
+    except NotAContract as error:
+        raise Failure(f"{contract}: {error}. Write it anew: parley contract show ID --json > {contract}") from None
+    except Refusal as refusal:
+        faults = [{"pointer": fault.pointer, "detail": fault.message} for fault in refusal.faults]
+        raise problem_failure({"type": refusal.code, "detail": refusal.detail, "errors": faults}) from None

@@ -1,0 +1,52 @@
+"""Does a draft make sense? Every fault at once, each with a pointer, a reason and the nearest thing that works.
+
+A term is only accepted if this exchange enforces it: what would be signed and then ignored is refused here.
+The form of the document (names, types) was checked at the door.
+"""
+
+from datetime import date
+
+from contracts.drafting.document import document_faults, party_faults
+from contracts.drafting.feeds import feed_faults
+from contracts.drafting.life_tables import life_table_faults
+from contracts.drafting.losses import privacy_faults
+from contracts.parties import JsonObject
+from contracts.ports import Stores
+from contracts.refusals import ContractInvalid, Fault
+
+__all__ = ["check_draft", "check_terms"]
+
+
+def check_draft(
+    document: JsonObject,
+    stores: Stores,
+    *,
+    drafted_by: str,
+    statistics: frozenset[str],
+    max_cells: int,
+    today: date,
+) -> None:
+    """Raises ContractInvalid with all faults.
+
+    statistics: the names that a grant may hold. max_cells: the most numbers that one period of a feed may consist of.
+    """
+    _refuse([*party_faults(document, stores, drafted_by), *_term_faults(document, statistics, max_cells, today)])
+
+
+def check_terms(document: JsonObject, *, statistics: frozenset[str], max_cells: int, today: date) -> None:
+    """The same without asking who is registered here, for previews: a contract can be weighed before anyone is."""
+    _refuse(_term_faults(document, statistics, max_cells, today))
+
+
+def _term_faults(document: JsonObject, statistics: frozenset[str], max_cells: int, today: date) -> list[Fault]:
+    return [
+        *document_faults(document, statistics, today),
+        *feed_faults(document, max_cells),
+        *life_table_faults(document),
+        *privacy_faults(document),
+    ]
+
+
+def _refuse(faults: list[Fault]) -> None:
+    if faults:
+        raise ContractInvalid("The contract does not make sense as it stands.", faults=tuple(faults))

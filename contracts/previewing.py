@@ -1,0 +1,218 @@
+"""Use case: what a contract would give and cost, before anyone registers, signs or posts. No data, no database.
+
+A document is weighed as it would be drafted: the same plan is made from it, and the intervals are those that answers
+under that plan will carry.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import exp
+from typing import Final
+
+from contracts.accounting import Ceilings, Loss, ceilings, loss
+from contracts.drafting import check_terms
+from contracts.parties import JsonObject
+from contracts.ports import Clock
+from contracts.predicting import (
+    By,
+    Figure,
+    Span,
+    Width,
+    cells,
+    counts_of,
+    noise_at,
+    rates_of,
+    spans_of,
+    tables_of,
+    unpredicted,
+)
+from contracts.refusals import ContractInvalid, Fault
+from contracts.terms import FeedTerms, Terms, read_terms
+from contracts.wishes import Budget, read_wishes, smallest_budget
+from privacy.accuracy import CONFIDENCE, RATES, PlanNoise
+from privacy.adversary import right_guesses
+from privacy.plan_words import explain_plan
+from privacy.strategy import BudgetTooSmall, make_plan
+
+MOST_ROWS: Final = 2_000
+# The curve's budgets: the feed's own, times ten to the power of each.
+CURVE: Final = tuple(i / 4 for i in range(-6, 7))
+
+ASSUMPTIONS: Final = (
+    f"Half-widths are those of {CONFIDENCE:.0%} intervals for privacy noise, of one row of an answer.",
+    "In a count they are the same whatever the data; percentages are of the expected cell, persons spread evenly.",
+    f"Of a rate, the widest while the true rate is between {min(RATES):.0%} and {max(RATES):.0%}; total adds sampling.",
+    "Over several periods a count is a sum: a person in each of three months counts three times.",
+    "Treatment days that the contract does not expect are taken as the expected members times the measure's bound.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One figure in one table: how exact each of its cells will be, over one and all periods and providers."""
+
+    by: By
+    cells: int
+    figure: str
+    unit: str
+    widths: tuple[Width, ...]
+
+
+ByTable = tuple[tuple[By, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestatementPrice:
+    """What so many scheduled restatements leave for one release. half_widths: empty when no plan is that cheap."""
+
+    restatements: int
+    releases_paid: int
+    charge: Loss
+    half_widths: ByTable
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Half-widths at another ceiling of the feed."""
+
+    rho_nano: int
+    epsilon: float
+    half_widths: ByTable
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The figure that the parties came for, in one period of all providers: shown for restatements and budgets.
+
+    A rate that somebody is granted, else the first measure of a stated size, else the first measure.
+    """
+
+    feed: FeedTerms
+    figure: Figure
+    span: Span
+
+    @property
+    def unit(self) -> str:
+        return "% of the expected cell" if self.figure.name in self.feed.expected else self.figure.unit
+
+    def by_table(self, noise: PlanNoise, scale: float = 1.0) -> ByTable:
+        widths = ((by, self.figure.width(noise, by, self.span, scale)) for by in tables_of(self.feed, self.figure))
+        return tuple((by, w.half_width if w.relative is None else 100 * w.relative) for by, w in widths)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPreview:
+    """One feed. over_term: the most that a person may lose by it. one_release: what a period costs. plan: in words."""
+
+    feed: FeedTerms
+    providers: int
+    over_term: Loss
+    one_release: Loss
+    rows: tuple[TableRow, ...]
+    lead: Lead
+    restatements: tuple[RestatementPrice, ...]
+    curve: tuple[CurvePoint, ...]
+    plan: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attacker:
+    """Somebody who knows everything but one person, and starts at even odds about that person.
+
+    certain_at_most: how sure they can become, except with probability delta. right_guesses: how often their best guess
+    is right, at most.
+    """
+
+    certain_at_most: float
+    right_guesses: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a contract would give, feed by feed, what it would cost, and the budgets that were asked for."""
+
+    terms: Terms
+    feeds: tuple[FeedPreview, ...]
+    ceilings: Ceilings
+    budgets: tuple[Budget, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Previewing:
+    """Previews contracts. statistics, max_cells: as `check_terms` takes them."""
+
+    clock: Clock
+    statistics: frozenset[str]
+    max_cells: int
+
+    def preview(self, document: JsonObject, accuracies: Sequence[str] = ()) -> Preview:
+        """Raises ContractInvalid, as drafting does but for who is registered, and AccuracyInvalid."""
+        today = self.clock.now().date()
+        check_terms(document, statistics=self.statistics, max_cells=self.max_cells, today=today)
+        terms = read_terms(document)
+        _require_readable(terms)
+        wishes = read_wishes(accuracies, terms)
+        return Preview(
+            terms,
+            feeds=tuple(_feed(terms, feed) for feed in terms.feeds),
+            ceilings=ceilings(terms),
+            budgets=tuple(smallest_budget(wish, terms) for wish in wishes),
+        )
+
+
+def _require_readable(terms: Terms) -> None:
+    rows = sum(len(tables_of(feed, figure)) for feed in terms.feeds for figure in (*counts_of(feed), *rates_of(feed)))
+    if rows > MOST_ROWS:
+        message = f"{rows} measures by tables; a preview shows at most {MOST_ROWS}: name fewer tables, or fewer feeds"
+        fault = Fault("/feeds", "preview_too_large", message)
+        raise ContractInvalid("The contract has more tables than can be previewed.", faults=(fault,))
+
+
+def attacker(lost: Loss) -> Attacker:
+    """Bayes' rule with the odds that epsilon allows; the best guess by `privacy.adversary`."""
+    return Attacker(1 / (1 + exp(-lost.epsilon)), right_guesses(lost.rho_nano))
+
+
+def _feed(terms: Terms, feed: FeedTerms) -> FeedPreview:
+    providers, delta = max(1, len(terms.providers_of(feed))), terms.privacy.delta
+    plan = make_plan(feed.design, feed.charge_nano)
+    noise = PlanNoise(plan, feed.design.sizes)
+    granted = {name for grant in terms.grants for name in grant.statistics}
+    counts, rates = counts_of(feed), [rate for rate in rates_of(feed) if rate.name in granted]
+    stated = [count for count in counts if count.name in feed.expected]
+    lead = Lead(feed, [*rates, *stated, *counts][0], Span(1, providers))
+    return FeedPreview(
+        feed=feed,
+        providers=providers,
+        over_term=loss(feed.rho_nano, delta),
+        one_release=loss(plan.charge_nano, delta),
+        rows=tuple(
+            _row(figure, by, noise, providers) for figure in (*counts, *rates) for by in tables_of(feed, figure)
+        ),
+        lead=lead,
+        restatements=tuple(_price(lead, r, delta) for r in sorted({0, feed.restatements, feed.restatements + 1})),
+        curve=tuple(_point(lead, noise, 10**exponent, delta) for exponent in CURVE),
+        plan=explain_plan(feed.design, plan),
+        notes=tuple(f"{name} is not predicted: state the expected members." for name in unpredicted(feed)),
+    )
+
+
+def _row(figure: Figure, by: By, noise: PlanNoise, providers: int) -> TableRow:
+    widths = tuple(figure.width(noise, by, span) for span in spans_of(figure.feed, providers))
+    return TableRow(by, cells(figure.feed, by), figure.name, figure.unit, widths)
+
+
+def _price(lead: Lead, restatements: int, delta: str) -> RestatementPrice:
+    feed = replace(lead.feed, restatements=restatements)
+    try:
+        half_widths = lead.by_table(noise_at(feed, feed.rho_nano))
+    except BudgetTooSmall:
+        half_widths = ()
+    return RestatementPrice(restatements, feed.releases_paid, loss(feed.charge_nano, delta), half_widths)
+
+
+def _point(lead: Lead, noise: PlanNoise, times: float, delta: str) -> CurvePoint:
+    """The shares of a plan do not depend on its budget, so variances go as 1 / rho: no plan is made for a point."""
+    lost = loss(round(lead.feed.rho_nano * times), delta)
+    return CurvePoint(lost.rho_nano, lost.epsilon, lead.by_table(noise, 1 / times))

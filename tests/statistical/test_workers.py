@@ -1,0 +1,71 @@
+"""Releases that two worker processes of one server draw, period after period, share no noise."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+
+import httpx
+import pytest
+
+from api.auth.keys import new_private_jwk
+from privacy.arrays import Vector
+from privacy.mechanism import NoiseSource
+from tests.statistical.checks import ALARM, between, worst
+from tests.statistical.sources import Right
+from tests.support.small_exchange import CONTRACT, PAYERS, SmallExchange, fills, fills_feed, small_contract
+from tests.support.two_workers import WORKER, two_workers
+
+pytestmark = pytest.mark.slow
+
+PERIODS = [f"2025-{month:02}" for month in range(1, 7)]
+SIZES = {"region": 40, "sex": 25}
+
+
+@pytest.fixture
+def agreed(migrated_postgresql_url: str) -> Iterator[SmallExchange]:
+    """A contract with a feed of 1,000 cells, in force on PostgreSQL."""
+    settings = {"PARLEY_TOKEN_KEY": json.dumps(new_private_jwk("ES256"))}
+    small = SmallExchange(migrated_postgresql_url, settings_changes=settings)
+    document = small_contract()
+    document["vocabularies"] |= {name: [f"{name}{i}" for i in range(size)] for name, size in SIZES.items()}
+    feed = fills_feed(measures={"members": {"unit": "persons", "bound": 1}}, invariants=[])
+    small.agree(document | {"feeds": [feed, *document["feeds"][1:]]})
+    yield small
+    small.wiring.database.close()
+
+
+def released_noise(small: SmallExchange, noise: NoiseSource | None) -> list[tuple[str, dict[str, Vector]]]:
+    """Of every release, which worker measured it, and its noise: all cells are zero."""
+    posts = [(name, period) for period in PERIODS for name in PAYERS]
+    headers = {name: small.headers(name) for name in PAYERS}
+    with two_workers(small, noise) as address, ThreadPoolExecutor(len(posts)) as pool:
+
+        def post(what: tuple[str, str]) -> tuple[str, str]:
+            path = f"{address}/v1/contracts/{CONTRACT}/submissions"
+            body = fills(what[1], [])
+            answered = httpx.post(path, json=body, headers=headers[what[0]], trust_env=False, timeout=60)
+            assert answered.status_code == 201, answered.text
+            return answered.json()["release_id"], answered.headers[WORKER]
+
+        workers = dict(pool.map(post, posts))
+    with small.wiring.database.reading() as stores:
+        blocks = stores.releases.get_blocks([*workers])
+    return [(worker, small.wiring.blocks.decode(blocks[release])) for release, worker in workers.items()]
+
+
+def between_releases(drawn: list[tuple[str, dict[str, Vector]]]) -> float:
+    """One p-value of every pair of releases, within a worker and between the two."""
+    assert len({worker for worker, _ in drawn}) == 2
+    full = [vectors["members@region,sex"] for _, vectors in drawn]
+    assert all(vector.any() for vector in full)
+    return worst(between(left, right) for left, right in combinations(full, 2))
+
+
+def test_two_workers_share_no_noise(agreed: SmallExchange) -> None:
+    assert between_releases(released_noise(agreed, None)) >= ALARM
+
+
+def test_noise_shared_by_two_workers_is_caught(agreed: SmallExchange) -> None:
+    """A generator that was seeded before the fork goes on alike in both."""
+    assert between_releases(released_noise(agreed, Right())) < ALARM
