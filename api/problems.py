@@ -4,7 +4,9 @@ A type is `urn:parley:problem:<code>`; codes are stable and listed in docs/refer
 never reaches a client: what is not ours is answered with a sentence of ours.
 """
 
+from collections.abc import Iterator
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, Final
 
 from flask import Flask, Response, json, request
@@ -67,10 +69,11 @@ def problem_response(
 
 
 def fault_members(faults: tuple[said.Fault, ...]) -> dict[str, Any]:
-    """The `errors` member: one object a fault, with a JSON pointer into the request."""
+    """The `errors` member: one object a fault, with a JSON pointer into the request; the first of them if many."""
     if not faults:
         return {}
-    return {"errors": [{"pointer": f.pointer, "code": f.code, "detail": f.message} for f in faults]}
+    listed = [{"pointer": f.pointer, "code": f.code, "detail": f.message} for f in faults[: said.MAX_FAULTS]]
+    return {"errors": listed, **({"errors_truncated": True} if len(faults) > len(listed) else {})}
 
 
 def refusal_response(refusal: said.Refusal) -> Response:
@@ -91,20 +94,23 @@ def http_response(error: HTTPException) -> Response:
         return problem_response("internal", status, _INTERNAL)
     code, detail = _HTTP.get(status, ("request-refused", HTTPStatus(status).phrase + "."))
     headers = {name: value for name, value in error.get_headers() if name.lower() in ("allow", "retry-after")}
-    faults = tuple(input_faults(getattr(error, "data", {}).get("messages", {})))
+    faults = said.first_faults(input_faults(getattr(error, "data", {}).get("messages", {})))
     return problem_response(code, status, detail, headers, **fault_members(faults))
 
 
-def input_faults(messages: Any) -> list[said.Fault]:
+def input_faults(messages: Any) -> Iterator[said.Fault]:
     """Faults from marshmallow's nested messages: {location: {field: [text]}}. The texts are ours or marshmallow's
     fixed ones, which never quote a value."""
-    return [fault for location in messages.values() for fault in _nested("", location)]
+    return chain.from_iterable(_nested("", location) for location in messages.values())
 
 
-def _nested(pointer: str, messages: Any) -> list[said.Fault]:
+def _nested(pointer: str, messages: Any) -> Iterator[said.Fault]:
     if isinstance(messages, dict):
-        return [f for key, inner in messages.items() for f in _nested(_below(pointer, key), inner)]
-    return [said.Fault(pointer, "field_invalid", str(text)) for text in messages]
+        for key, inner in messages.items():
+            yield from _nested(_below(pointer, key), inner)
+    else:
+        for text in messages:
+            yield said.Fault(pointer, "field_invalid", str(text))
 
 
 def _below(pointer: str, key: object) -> str:

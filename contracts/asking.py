@@ -66,7 +66,7 @@ class Asking:
             grant = get_grant(terms, party, question.statistic)
             statistic = get_statistic(question.statistic)
             feeds = get_feeds(statistic, terms, question)
-            check_question(question, terms, feeds, grant.by_at_most)
+            check_question(question, terms, feeds, statistic.figures(question, feeds), grant.by_at_most)
             releases = stores.releases.list_for_contract(record.id, record.version)
             opened = [open_releases(terms, feed, party.organisation, releases, question.as_of) for feed in feeds]
             if statistic.whole_pools:

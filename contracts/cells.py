@@ -7,18 +7,17 @@ Messages name the field and never quote a count.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 
-from contracts.refusals import CellsInvalid, Fault
+from contracts.refusals import CellsInvalid, Fault, first_faults
 from contracts.terms import FeedTerms
 from privacy.arrays import Vector
 from privacy.release import ExactTable
 
 MAX_COUNT = 10**12
-MAX_FAULTS = 50
 _SUPPRESSION_MARKS = frozenset({"", "*", "s", "na", "n/a", "null", "none", "suppressed", "masked", "."})
 
 # Stands where a row of a row-wise submission has no value for a field.
@@ -40,14 +39,14 @@ class Columns:
 
 
 def exact_tables(feed: FeedTerms, columns: Columns) -> dict[str, ExactTable]:
-    """By measure, the dense table with one axis per dimension. Raises CellsInvalid with up to MAX_FAULTS faults."""
+    """By measure, the dense table with one axis per dimension. Raises CellsInvalid with the first faults."""
     if columns.all_zero:
         return {name: np.zeros(feed.shape, dtype=np.int64) for name in feed.measures}
-    _refuse(_first(_columns_missing_or_unknown(feed, columns)))
-    _refuse(_first(chain(_dimension_faults(feed, columns), _measure_faults(feed, columns))))
+    _refuse(_columns_missing_or_unknown(feed, columns))
+    _refuse(chain(_dimension_faults(feed, columns), _measure_faults(feed, columns)))
     strata = _stratum_indices(feed, columns)
     counts = {name: np.array(columns.values[name], dtype=np.int64) for name in feed.measures}
-    _refuse(_first(chain(_duplicates(feed, strata, columns), _broken_invariants(feed, counts, columns))))
+    _refuse(chain(_duplicates(feed, strata, columns), _broken_invariants(feed, counts, columns)))
     return {name: _dense(feed, strata, values) for name, values in counts.items()}
 
 
@@ -148,15 +147,12 @@ def _dense(feed: FeedTerms, strata: Vector, values: Vector) -> ExactTable:
     return table.reshape(feed.shape)
 
 
-def _first(faults: Iterable[Fault]) -> list[Fault]:
-    return list(islice(faults, MAX_FAULTS))
-
-
 def cells_refused(faults: Iterable[Fault]) -> CellsInvalid:
     """The refusal of a submission's cells, with the first faults."""
-    return CellsInvalid("The cells were refused; nothing was stored or debited.", faults=tuple(_first(faults)))
+    return CellsInvalid("The cells were refused; nothing was stored or debited.", faults=first_faults(faults))
 
 
-def _refuse(faults: list[Fault]) -> None:
-    if faults:
-        raise cells_refused(faults)
+def _refuse(faults: Iterable[Fault]) -> None:
+    found = first_faults(faults)
+    if found:
+        raise cells_refused(found)

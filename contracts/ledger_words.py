@@ -43,10 +43,12 @@ class Subtotal:
 def explain(entries: Sequence[Entry]) -> list[str]:
     """One text an entry, in their order."""
     seen: Counter[FeedAccount] = Counter()
+    granted = 0
     texts = []
     for entry in entries:
         if entry.kind is EntryKind.GRANT:
-            texts.append(_grant(entry))
+            texts.append(_grant(entry, entry.granted_nano - granted))
+            granted = entry.granted_nano
             continue
         if entry.is_first:
             seen[account_of(entry)] += 1
@@ -72,9 +74,10 @@ def _subtotal(account: FeedAccount, debits: Sequence[Entry]) -> Subtotal:
     return Subtotal(account, k, len(first), len(largest), sum(largest), len(further), sum(further))
 
 
-def _grant(entry: Entry) -> str:
-    granted = rho_text(entry.event["granted_nano"])
-    return f"Grant: raises what the population may lose by rho {granted}. Reason: {entry.event['reason']}."
+def _grant(entry: Entry, granted_nano: int) -> str:
+    # An altered event must not hide the ledger from its owner; `parley ledger verify` names it.
+    reason = entry.event.get("reason", "none is recorded")
+    return f"Grant: raises what the population may lose by rho {rho_text(granted_nano)}. Reason: {reason}."
 
 
 def _measurement(entry: Entry) -> str:

@@ -1,9 +1,11 @@
 """Measured at source: the exchange's own draw, made on the provider's premises, so that exact cells never leave them.
 
-    due = get_due_period(contract, "fills", "2025-01", now=datetime.now(UTC))
+    due = get_due_period(contract, "fills", "2025-01", trusted=digest, now=datetime.now(UTC))
     body = draw_at_source(due, from_rows(rows, due.feed), str(uuid4()))
 
-`contract` is what the exchange answers about it. Only the body is meant to leave the process: it is posted to the
+`contract` is what the exchange answers about it, and so not believed: an exchange that wanted the cells could answer
+with another plan, next to no noise in it, and keys and signatures of its own making. `digest` is what the provider
+noted when it signed. Only the body is meant to leave the process: it is posted to the
 contract's submissions. Draw a period once: what is drawn again is a second loss, and the ledger knows only of what is
 posted.
 """
@@ -14,7 +16,7 @@ from typing import Final
 
 from contracts.canonical import digest_of
 from contracts.cells import Columns, exact_tables
-from contracts.decisions import get_feed, get_period, require_own_plan
+from contracts.decisions import get_feed, get_period, require_own_plan, require_provider
 from contracts.lifecycle import require_in_force
 from contracts.parties import JsonObject
 from contracts.periods import Period
@@ -30,8 +32,17 @@ from privacy.release import draw_release
 PRODUCTION_NOISE: Final[NoiseSource] = DiscreteGaussian()
 
 
+# What a provider knows of its contract by itself: the digest that it signed (64 hex digits), or its own public signing
+# key, a JWK.
+Pin = str | JsonObject
+
+
 class NotAContract(ValueError):
     """What was given is not a proposed contract as an exchange answers it, or not the one that its digest names."""
+
+
+class NotWhatWasSigned(ValueError):
+    """The contract is not the one that the provider knows to have signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +56,27 @@ class DuePeriod:
     restatement: int
 
 
-def get_due_period(contract: JsonObject, feed: str, period: str, restatement: int = 0, *, now: datetime) -> DuePeriod:
+def get_due_period(
+    contract: JsonObject, feed: str, period: str, restatement: int = 0, *, trusted: Pin, now: datetime
+) -> DuePeriod:
     """Decide what the exchange will decide, before any cell is read, so that nothing is drawn which it would refuse.
 
-    Every signature is checked with the key that the contract carries for it; that the digest is the one which your own
-    organisation signed is for you to see. Raises NotAContract, or a Refusal as the exchange would.
+    trusted: see `Pin`; with a key, the organisation that signed with it must be a provider of the feed. The signatures
+    of the others are checked with the keys that the contract carries for them, which only shows that they fit.
+    Raises NotAContract, NotWhatWasSigned, or a Refusal as the exchange would.
     """
     record = _read_record(contract)
-    terms = get_feed(require_in_force(record, now), feed)
+    signer = _require_pinned(record, trusted)
+    agreed = require_in_force(record, now)
+    terms = get_feed(agreed, feed)
+    if signer is not None and (party := agreed.find_party(signer)) is not None:
+        require_provider(terms, party)
     if terms.measured is not Measured.SOURCE:
         raise MeasuredInExchange(f"The exchange itself measures {feed}: post its cells there.")
     due = get_period(terms, period, now.date())
     require_due(terms, due, restatement, now.date())
     require_own_plan(terms)
-    return DuePeriod(record.id, str(record.digest), terms, due, restatement)
+    return DuePeriod(agreed.id, str(record.digest), terms, due, restatement)
 
 
 def draw_at_source(
@@ -107,6 +125,21 @@ def _read_record(contract: JsonObject) -> ContractRecord:
 def _read_signature(found: JsonObject) -> Signature:
     names = ("organisation", "kid", "public_key", "jws", "signer_name", "signer_title")
     return Signature(**{name: found[name] for name in names}, signed_at=datetime.fromisoformat(found["signed_at"]))
+
+
+def _require_pinned(record: ContractRecord, trusted: Pin) -> str | None:
+    """The organisation that signed with the trusted key, or None for a digest. Raises NotWhatWasSigned."""
+    if isinstance(trusted, str):
+        if trusted.lower() != record.digest:
+            raise NotWhatWasSigned(f"its digest is {record.digest}, and not the one that you signed")
+        return None
+    for signature in record.signatures:
+        try:
+            verify(record.document, signature.jws, trusted)
+        except SignatureInvalid:
+            continue
+        return signature.organisation
+    raise NotWhatWasSigned("none of its signatures was made with your key")
 
 
 def _require_fit(document: JsonObject, signature: Signature) -> None:

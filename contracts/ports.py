@@ -4,8 +4,9 @@ Stores are used inside one transaction: `with database.writing() as stores:` com
 rolls back when it raises. `reading()` sees one consistent snapshot.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -104,6 +105,30 @@ class AssertionStore(Protocol):
         """True the first time, False ever after; an atomic insert. May drop rows that expired before `now`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A stored row that holds what no program of ours wrote. what: which row it is."""
+
+    what: str
+
+
+class StoredRows(Protocol):
+    """Every row there is, to be checked: what finds rows by their own words could pass a false one over."""
+
+    def populations(self) -> list[str]:
+        """The ids of all that are registered."""
+
+    def entries(self) -> Iterator[Entry | Unreadable]:
+        """Population by population, in sequence."""
+
+    def contracts(self) -> Iterator[ContractRecord | Unreadable]:
+        """Every version, drafts too."""
+
+    def submissions(self) -> Iterator[SubmissionRecord | Unreadable]: ...
+    def releases(self) -> Iterator[ReleaseRecord | Unreadable]:
+        """In the order they were stored."""
+
+
 class Stores(Protocol):
     """All stores, bound to one transaction."""
 
@@ -119,6 +144,8 @@ class Stores(Protocol):
     def releases(self) -> ReleaseStore: ...
     @property
     def assertions(self) -> AssertionStore: ...
+    @property
+    def stored(self) -> StoredRows: ...
 
 
 class Database(Protocol):

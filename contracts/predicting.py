@@ -57,6 +57,10 @@ class Count:
     def unit(self) -> str:
         return self.feed.measures[self.name].unit
 
+    @property
+    def measures(self) -> tuple[str, ...]:
+        return (self.name,)
+
     def goes_by(self, by: By) -> By:
         """What the figure goes by in a table by these dimensions."""
         return by
@@ -87,6 +91,10 @@ class Rate:
     within: Mapping[str, int] = field(default_factory=dict)
     sampled: bool = False
     unit: str = POINTS
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        return self.part, self.whole
 
     def goes_by(self, by: By) -> By:
         return tuple(name for name in by if name not in self.within)
@@ -165,7 +173,7 @@ def spans_of(feed: FeedTerms, providers: int) -> Iterator[Span]:
     yield from dict.fromkeys(Span(p, n) for p in (1, periods) for n in (1, providers))
 
 
-def noise_at(feed: FeedTerms, rho_nano: int) -> PlanNoise:
-    """The noise of one release if this were the feed's ceiling. Raises BudgetTooSmall."""
-    design = feed.design
-    return PlanNoise(make_plan(design, replace(feed, rho_nano=rho_nano).charge_nano), design.sizes)
+def noise_at(figure: Figure, rho_nano: int) -> PlanNoise:
+    """The noise in the figure, in one release, if this were its feed's ceiling. Raises BudgetTooSmall."""
+    feed, design = figure.feed, figure.feed.design
+    return PlanNoise(make_plan(design, replace(feed, rho_nano=rho_nano).charge_nano, figure.measures), design.sizes)

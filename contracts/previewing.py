@@ -34,7 +34,7 @@ from privacy.adversary import right_guesses
 from privacy.plan_words import explain_plan
 from privacy.strategy import BudgetTooSmall, make_plan
 
-MOST_ROWS: Final = 2_000
+MOST_ROWS: Final = 1_000
 # The curve's budgets: the feed's own, times ten to the power of each.
 CURVE: Final = tuple(i / 4 for i in range(-6, 7))
 
@@ -206,7 +206,7 @@ def _row(figure: Figure, by: By, noise: PlanNoise, providers: int) -> TableRow:
 def _price(lead: Lead, restatements: int, delta: str) -> RestatementPrice:
     feed = replace(lead.feed, restatements=restatements)
     try:
-        half_widths = lead.by_table(noise_at(feed, feed.rho_nano))
+        half_widths = lead.by_table(noise_at(replace(lead.figure, feed=feed), feed.rho_nano))
     except BudgetTooSmall:
         half_widths = ()
     return RestatementPrice(restatements, feed.releases_paid, loss(feed.charge_nano, delta), half_widths)

@@ -5,8 +5,9 @@ period's first, what it added, what was left of which ceiling) is decided here a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from contracts.ledger import RELATION, Entry, EntryKind, FeedAccount, account_of
 from contracts.parties import JsonObject
@@ -20,17 +21,31 @@ from privacy.sensitivity import root_up
 ContractKey = tuple[str, int]
 # What it is, what is recorded, and what should be.
 Expected = tuple[str, object, object]
+# What working with an altered row or document can raise.
+NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is recorded, and what it should be. sequence: of the entry; None where it concerns no single one."""
+    """What is recorded, and what it should be. population, sequence: of the entry; None where it concerns no one."""
 
-    population: str
+    population: str | None
     sequence: int | None
     what: str
     recorded: str
     expected: str
+
+
+def unreadable(what: str) -> Difference:
+    return Difference(None, None, what, "something that cannot be read", "readable")
+
+
+def guarded(what: str, found: Iterable[Difference]) -> Iterator[Difference]:
+    """What a check finds; that it breaks off at what makes no sense is a finding too, and hides no other check's."""
+    try:
+        yield from found
+    except NONSENSE:
+        yield unreadable(what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +107,7 @@ class _Walk:
         self._sequence = entry.sequence
         try:
             wanted += self._grant(entry) if entry.kind is EntryKind.GRANT else self._debit(entry)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except NONSENSE:
             wanted.append(("event", "something that cannot be read", f"the event of a {entry.kind}"))
         wanted += [
             ("granted_nano", entry.granted_nano, self._granted),
@@ -100,11 +115,20 @@ class _Walk:
         ]
         wanted += _at_most("recomputed loss", self.spent, self._granted)
         for what, recorded, expected in wanted:
-            if recorded != expected:
+            # True is 1, and 2.0 is 2, but no entry of ours says so.
+            if type(recorded) is not type(expected) or recorded != expected:
                 yield Difference(self._population, entry.sequence, what, str(recorded), str(expected))
 
     def _grant(self, entry: Entry) -> Iterator[Expected]:
-        self._granted += entry.event["granted_nano"]
+        granted, reason = entry.event["granted_nano"], entry.event.get("reason")
+        if type(granted) is not int:
+            raise TypeError
+        self._granted += granted
+        if granted < 0:
+            yield "event.granted_nano", granted, "0 or more"
+        if not isinstance(reason, str):
+            yield "event.reason", "none", "the reason of the grant"
+        yield from _nothing_else("event", entry.event, ("granted_nano", "reason"))
         for name in ("charge_nano", "increment_nano"):
             yield name, getattr(entry, name), 0
         for name in (
@@ -164,6 +188,15 @@ def _event(entry: Entry, **expected: object) -> Iterator[Expected]:
     recorded_since = {**expected, "generation": entry.generation} if entry.generation or "generation" in event else {}
     for name, value in recorded_since.items():
         yield f"event.{name}", event.get(name), value
+    yield from _nothing_else("event", event, ("mechanism", "relation", "measured", "generation", "draws", *expected))
+    for index, draw in enumerate(event["draws"]):
+        members = ("measure", "margin", "sigma", "l2_squared", "charge_nano")
+        yield from _nothing_else(f"event.draws[{index}]", draw, members)
+
+
+def _nothing_else(what: str, found: JsonObject, members: Iterable[str]) -> Iterator[Expected]:
+    for name in sorted(found.keys() - {*members}):
+        yield f"{what}.{name}", "something", "nothing"
 
 
 def _against(entry: Entry, feed: FeedTerms) -> Iterator[Expected]:

@@ -4,7 +4,10 @@ A refusal never depends on exact data, and its text never quotes a posted number
 means is listed in docs/reference/problems.md.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,15 @@ class Fault:
     pointer: str
     code: str
     message: str
+
+
+# Whoever has so many corrects them first; a small request could else have megabytes of them for an answer.
+MAX_FAULTS: Final = 50
+
+
+def first_faults(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """As many as a refusal lists and one more, if there is one, so that it can say so. The rest are not looked for."""
+    return tuple(islice(faults, MAX_FAULTS + 1))
 
 
 class Refusal(Exception):

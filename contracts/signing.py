@@ -48,6 +48,11 @@ def algorithm_for(public_key: JsonObject) -> str:
     raise ValueError("a signing key is EC P-384, Ed25519 or RSA")
 
 
+def key_members(public_key: JsonObject) -> tuple[str, ...]:
+    """What makes the key, whatever it is called: equal for equal keys (the members of RFC 7638)."""
+    return tuple(str(public_key.get(name)) for name in ("kty", "crv", "x", "y", "n", "e"))
+
+
 def _accepted(public_key: JsonObject) -> list[str]:
     algorithm = algorithm_for(public_key)
     return ["Ed25519", "EdDSA"] if algorithm == "Ed25519" else [algorithm]

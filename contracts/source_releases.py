@@ -7,15 +7,14 @@ of this very feed, and that its vectors have the form which the exchange's own d
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from math import prod
 from typing import Final
 
 import numpy as np
 
-from contracts.cells import MAX_FAULTS
 from contracts.parties import JsonObject
-from contracts.refusals import Fault, MeasuredAtSource, MeasuredInExchange, ReleaseInvalid
+from contracts.refusals import Fault, MeasuredAtSource, MeasuredInExchange, ReleaseInvalid, first_faults
 from contracts.terms import FeedTerms, Measured, write_draws
 from privacy.arrays import Vector
 from privacy.plan import Draw
@@ -68,7 +67,7 @@ def write_release(contract_digest: str, feed: FeedTerms, vectors: dict[str, Vect
 
 
 def read_release(contract_digest: str | None, feed: FeedTerms, release: SourceRelease) -> dict[str, Vector]:
-    """The noisy vectors by the name of their draw. Raises ReleaseInvalid with up to MAX_FAULTS faults."""
+    """The noisy vectors by the name of their draw. Raises ReleaseInvalid with the first faults."""
     _refuse(chain(_origin_faults(contract_digest, feed, release), _plan_faults(feed, release.draws)))
     drawn = list(zip(feed.get_plan().draws, (event["noisy"] for event in release.draws), strict=True))
     _refuse(chain.from_iterable(_vector_faults(feed, i, draw, noisy) for i, (draw, noisy) in enumerate(drawn)))
@@ -118,6 +117,6 @@ def _vector_faults(feed: FeedTerms, index: int, draw: Draw, noisy: object) -> It
 
 
 def _refuse(faults: Iterator[Fault]) -> None:
-    found = tuple(islice(faults, MAX_FAULTS))
+    found = first_faults(faults)
     if found:
         raise ReleaseInvalid("The release was refused; nothing was stored or debited.", faults=found)

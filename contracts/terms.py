@@ -135,7 +135,7 @@ class FeedTerms:
 
     def is_provisional(self, period: Period, today: date) -> bool:
         """Late records may still be missing until the run-out is over."""
-        return today <= period.last_day + timedelta(days=self.run_out_days)
+        return (today - period.last_day).days <= self.run_out_days
 
     def get_plan(self) -> MeasurementPlan:
         """Raises ValueError for a contract that was never proposed."""

@@ -1,29 +1,23 @@
 """`parley ledger verify`: does every population's ledger follow from its events, contracts and releases?
 
 Whoever can write to the database can write to all of it, so this finds mistakes and clumsy hands, and whatever would
-need a signature of a party to look right. What it cannot find by itself is a whole ledger rewritten by its operator:
-each party can check the entries of its own population against what it saw before.
+need a signature of a party to look right. What it cannot find by itself is a whole ledger rewritten by its operator,
+keys included, and entries cut off at the end of a ledger together with their submissions and releases: for both it
+needs a witness outside. Each party can check its own population against the receipts that it kept.
 """
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import TypeVar
 
-from contracts.canonical import digest_of
-from contracts.ledger import Entry, EntryKind
-from contracts.lifecycle import waiting_for
-from contracts.periods import NotAPeriod, Period
-from contracts.ports import Database, Stores
-from contracts.recomputing import ContractKey, Difference, recompute
-from contracts.records import ContractRecord, ReleaseRecord, Stage, SubmissionRecord
-from contracts.refusals import PopulationNotFound, SignatureInvalid
-from contracts.signing import verify as verify_signature
-from contracts.terms import FeedTerms, Terms, read_terms
+from contracts.ports import Database, Stores, Unreadable
+from contracts.recomputing import NONSENSE, Difference, recompute, unreadable
+from contracts.records import ContractRecord, Stage
+from contracts.refusals import PopulationNotFound
+from contracts.terms import Terms, read_terms
+from contracts.verifying_rows import Stored, check_rows
 
-# What a debit has in common with the release that it paid for, and but for the last with their submission.
-_SAME: Final = ("population", "contract_id", "contract_version", "feed", "period", "restatement", "submission_id")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,185 +34,89 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """All that is stored of one population."""
+class VerifiedRows:
+    """All contracts, submissions and releases there are, whosever they are: how many, and what is wrong with them."""
 
-    population: str
-    entries: list[Entry]
-    contracts: list[ContractRecord]
-    submissions: dict[str, SubmissionRecord | None]
-    releases: list[ReleaseRecord]
-    sha256: dict[str, str]
+    contracts: int
+    submissions: int
+    releases: int
+    differences: tuple[Difference, ...]
 
 
-def verify_ledgers(database: Database, population: str | None = None) -> list[Verified]:
-    """Every population, or one. Raises PopulationNotFound."""
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """rows: None where only the entries were at hand."""
+
+    populations: tuple[Verified, ...]
+    rows: VerifiedRows | None
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        of_populations = [difference for verified in self.populations for difference in verified.differences]
+        return (*of_populations, *(self.rows.differences if self.rows else ()))
+
+
+def verify_ledgers(database: Database, population: str | None = None) -> Verification:
+    """The entries of every population, or of one; and in either case every contract, submission and release, for an
+    answer rests on whatever release bears its contract's name. Raises PopulationNotFound."""
     with database.reading() as stores:
-        owners = {
-            found.id: organisation.id
-            for organisation in stores.parties.list_organisations()
-            for found in stores.parties.list_populations(organisation.id)
-        }
-        if population is not None and population not in owners:
+        names = stores.stored.populations()
+        if population is not None and population not in names:
             raise PopulationNotFound("There is no population of this name.")
-        chosen = owners if population is None else {population: owners[population]}
-        return [_verify(_read(stores, name, owner)) for name, owner in chosen.items()]
+        hidden: list[Unreadable] = []
+        stored = _read(stores, hidden)
+        # One that is in the ledger and not registered is an account all the same.
+        every = dict.fromkeys([*names, *(entry.population for entry in stored.entries)])
+        chosen = [*every] if population is None else [population]
+        return Verification(
+            tuple(_verify(stored, name) for name in chosen),
+            VerifiedRows(
+                len(stored.contracts),
+                len(stored.submissions),
+                len(stored.releases),
+                (*(unreadable(row.what) for row in hidden), *check_rows(stores, stored)),
+            ),
+        )
 
 
-def _read(stores: Stores, population: str, organisation: str) -> _Kept:
-    entries = stores.ledger.entries(population)
-    contracts = [record for record in stores.contracts.list_for(organisation) if record.stage is Stage.PROPOSED]
-    own = {entry.id for entry in entries}
-    releases = [
-        release
-        for record in contracts
-        for release in stores.releases.list_for_contract(record.id, record.version)
-        if release.population == population or release.debit_id in own
-    ]
-    named = {entry.submission_id for entry in entries} | {release.submission_id for release in releases}
-    return _Kept(
-        population,
-        entries,
-        contracts,
-        {name: stores.submissions.find(name) for name in sorted(filter(None, named))},
-        releases,
-        {release.id: _sha256(stores, release.id) for release in releases},
+def _read(stores: Stores, hidden: list[Unreadable]) -> Stored:
+    contracts = {(record.id, record.version): record for record in _readable(stores.stored.contracts(), hidden)}
+    return Stored(
+        entries=_readable(stores.stored.entries(), hidden),
+        contracts=contracts,
+        terms={key: terms for key, record in contracts.items() if (terms := _find_terms(record)) is not None},
+        submissions={found.id: found for found in _readable(stores.stored.submissions(), hidden)},
+        releases=_readable(stores.stored.releases(), hidden),
     )
 
 
-def _sha256(stores: Stores, release_id: str) -> str:
-    """Of the block as it is stored; one at a time, for all of them may be too much for memory."""
-    return hashlib.sha256(stores.releases.get_blocks([release_id])[release_id]).hexdigest()
+def _readable(rows: Iterable[T | Unreadable], hidden: list[Unreadable]) -> list[T]:
+    found: list[T] = []
+    for row in rows:
+        if isinstance(row, Unreadable):
+            hidden.append(row)
+        else:
+            found.append(row)
+    return found
 
 
-def _verify(kept: _Kept) -> Verified:
-    contracts = dict(_readable(kept.contracts))
-    recomputed = recompute(kept.population, kept.entries, contracts)
-    debited = {entry.submission_id for entry in kept.entries if entry.submission_id}
-    return Verified(
-        kept.population,
-        entries=len(kept.entries),
-        releases=len(kept.releases),
-        unreleased=len(debited - {release.submission_id for release in kept.releases}),
-        loss_nano=recomputed.loss_nano,
-        differences=(
-            *recomputed.differences,
-            *_contracts(kept, contracts),
-            *_submissions(kept),
-            *_releases(kept, contracts),
-            *_order(kept),
-        ),
-    )
-
-
-def _readable(records: list[ContractRecord]) -> Iterator[tuple[ContractKey, Terms]]:
-    """A document that was altered may be no contract any more; it is named for its digest."""
-    for record in records:
-        try:
-            yield (record.id, record.version), read_terms(record.document)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            continue
-
-
-def _contracts(kept: _Kept, contracts: Mapping[ContractKey, Terms]) -> Iterator[Difference]:
-    """The documents that were debited under are those that all their parties signed."""
-    used = {(entry.contract_id, entry.contract_version) for entry in kept.entries}
-    for record in kept.contracts:
-        if (record.id, record.version) not in used:
-            continue
-        what = f"contract {record.id} version {record.version}"
-        digest = digest_of(record.document)
-        if digest != record.digest:
-            yield Difference(kept.population, None, f"{what}: digest", str(record.digest), digest)
-        terms = contracts.get((record.id, record.version))
-        for name in waiting_for(record, terms) if terms else ():
-            yield Difference(kept.population, None, f"{what}: signature of {name}", "none", "one")
-        for signature in record.signatures:
-            try:
-                verify_signature(record.document, signature.jws, signature.public_key)
-            except SignatureInvalid:
-                signer = f"{what}: signature of {signature.organisation}"
-                yield Difference(kept.population, None, signer, "of another document", "of this document")
-
-
-def _submissions(kept: _Kept) -> Iterator[Difference]:
-    """One debit an attempt, and every debit of a submission is for what was submitted."""
-    debits = [entry for entry in kept.entries if entry.kind is EntryKind.DEBIT]
-    attempts = Counter(entry.submission_id for entry in debits)
-    for entry in debits:
-        submission = kept.submissions.get(entry.submission_id or "")
-        if submission is None:
-            yield Difference(kept.population, entry.sequence, "submission_id", str(entry.submission_id), "a submission")
-            continue
-        for name in _SAME[:-1]:
-            yield from _compare(kept, entry.sequence, name, getattr(entry, name), getattr(submission, name))
-    for name, submission in kept.submissions.items():
-        if submission is not None and attempts[name]:
-            what = f"submission {name}: attempt"
-            yield from _compare(kept, None, what, submission.attempt, attempts[name])
-
-
-def _releases(kept: _Kept, contracts: Mapping[ContractKey, Terms]) -> Iterator[Difference]:
-    """Every release was paid for by one debit, of the same measurement, and is the block that its receipt named."""
-    debits = {entry.id: entry for entry in kept.entries if entry.kind is EntryKind.DEBIT}
-    for release in kept.releases:
-        what = f"release {release.id}"
-        debit = debits.get(release.debit_id)
-        if debit is None:
-            yield Difference(kept.population, None, f"{what}: debit_id", release.debit_id, "a debit of this population")
-            continue
-        for name in _SAME:
-            yield from _compare(kept, debit.sequence, f"{what}: {name}", getattr(release, name), getattr(debit, name))
-        if release.released_at < debit.recorded_at:
-            yield Difference(kept.population, debit.sequence, what, "released before its debit", "released after it")
-        submission = kept.submissions.get(release.submission_id)
-        if submission is not None:
-            yield from _compare(kept, debit.sequence, f"{what}: provider", release.provider, submission.provider)
-        sha256 = kept.sha256[release.id]
-        yield from _compare(kept, debit.sequence, f"{what}: block_sha256", release.block_sha256, sha256)
-        terms = contracts.get((release.contract_id, release.contract_version))
-        yield from _labels(kept, release, terms.find_feed(release.feed) if terms else None)
-    for name in ("debit_id", "submission_id"):
-        for value, times in Counter(getattr(release, name) for release in kept.releases).items():
-            if times > 1:
-                yield Difference(kept.population, None, f"releases of {name} {value}", str(times), "1")
-
-
-def _labels(kept: _Kept, release: ReleaseRecord, feed: FeedTerms | None) -> Iterator[Difference]:
-    if feed is None:
-        return
-    what = f"release {release.id}"
-    yield from _compare(kept, None, f"{what}: measured", release.measured, feed.measured.value)
+def _find_terms(record: ContractRecord) -> Terms | None:
+    """None for a draft, and for a document that was altered until it is no contract; `check_rows` names that."""
     try:
-        period = Period.parse(release.period, feed.grain)
-    except NotAPeriod:
-        return
-    provisional = feed.is_provisional(period, release.released_at.date())
-    yield from _compare(kept, None, f"{what}: provisional", release.provisional, provisional)
+        return read_terms(record.document) if record.stage is Stage.PROPOSED else None
+    except NONSENSE:
+        return None
 
 
-def _order(kept: _Kept) -> Iterator[Difference]:
-    """A restatement was debited only after the measurement before it had been released."""
-    released = {_measurement(release) for release in kept.releases}
-    for entry in kept.entries:
-        if entry.restatement:
-            *period, restatement = _measurement(entry)
-            if (*period, restatement - 1) not in released:
-                what = f"release of restatement {restatement - 1} of {entry.period}"
-                yield Difference(kept.population, entry.sequence, what, "none", "one before this debit")
-
-
-def _measurement(measured: Entry | ReleaseRecord) -> tuple[str | None, int | None, str | None, str | None, int]:
-    return (
-        measured.contract_id,
-        measured.contract_version,
-        measured.feed,
-        measured.period,
-        measured.restatement or 0,
+def _verify(stored: Stored, population: str) -> Verified:
+    entries = [entry for entry in stored.entries if entry.population == population]
+    recomputed = recompute(population, entries, stored.terms)
+    debited = {entry.submission_id for entry in entries if entry.submission_id}
+    return Verified(
+        population,
+        entries=len(entries),
+        releases=sum(release.population == population for release in stored.releases),
+        unreleased=len(debited - {release.submission_id for release in stored.releases}),
+        loss_nano=recomputed.loss_nano,
+        differences=recomputed.differences,
     )
-
-
-def _compare(kept: _Kept, sequence: int | None, what: str, recorded: object, expected: object) -> Iterator[Difference]:
-    # A debit of before restatements were recorded is a first measurement.
-    if (recorded or 0) != (expected or 0):
-        yield Difference(kept.population, sequence, what, str(recorded), str(expected))

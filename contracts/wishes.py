@@ -17,13 +17,15 @@ from contracts.predicting import Figure, Span, Width, counts_of, noise_at, rates
 from contracts.refusals import AccuracyInvalid, Fault
 from contracts.terms import FeedTerms, Terms
 from privacy.accuracy import largest_scale, smallest_reaching
-from privacy.strategy import BudgetTooSmall
+from privacy.strategy import BudgetTooSmall, count_draws
 
 COUNTS: Final = "counts"
 RATES: Final = ("adherence_rate", "pdc_pooled")
 FORM: Final = "[FEED/]STATISTIC[.MEASURE][:DIMENSIONS][@GRAIN]=WIDTH"
 EXAMPLE: Final = "adherence_rate:region=1.0pp, counts.members:region@year=5% or fills/counts.members=200"
 MOST_WISHES: Final = 50
+# Added up over the wishes: each is searched on plans of its own, and every draw of them takes its time.
+MOST_DRAWS: Final = 3_000
 _NAME = "[a-z][a-z0-9_]*"
 _WISH = re.compile(
     rf"(?:(?P<feed>{_NAME})/)?(?P<statistic>{_NAME})(?:\.(?P<measure>{_NAME}))?(?::(?P<by>{_NAME}(?:,{_NAME})*))?"
@@ -96,6 +98,12 @@ def read_wishes(texts: Sequence[str], terms: Terms) -> list[Wish]:
             faults.append(Fault(f"/accuracy/{i}", misfit.code, misfit.message))
     if len(wishes) > MOST_WISHES:
         message = f"these are about {len(wishes)} figures; ask for {MOST_WISHES} at once, naming feed and measure"
+        faults.append(Fault("/accuracy", "accuracies_too_many", message))
+    draws = sum(count_draws(wish.figure.feed.design, wish.figure.measures) for wish in wishes)
+    if draws > MOST_DRAWS:
+        message = (
+            f"their plans have {draws} draws, and at most {MOST_DRAWS} are searched at once: ask for fewer figures"
+        )
         faults.append(Fault("/accuracy", "accuracies_too_many", message))
     if faults:
         raise AccuracyInvalid("A wanted accuracy does not fit the contract.", faults=tuple(faults))
@@ -184,7 +192,7 @@ def smallest_budget(wish: Wish, terms: Terms) -> Budget:
     others = sum(other.rho_nano for other in terms.feeds if other.provider is feed.provider) - feed.rho_nano
     charge = smallest_reaching(
         lambda charge_nano: _reaches(wish, charge_nano * feed.releases_paid),
-        near=_about(wish) // feed.releases_paid,
+        near=_about(wish, most) // feed.releases_paid,
         most=most // feed.releases_paid,
     )
     smallest = None if charge is None else charge * feed.releases_paid
@@ -199,7 +207,7 @@ def smallest_budget(wish: Wish, terms: Terms) -> Budget:
 
 
 def _width(wish: Wish, rho_nano: int) -> Width:
-    return wish.figure.width(noise_at(wish.figure.feed, rho_nano), wish.by, wish.span)
+    return wish.figure.width(noise_at(wish.figure, rho_nano), wish.by, wish.span)
 
 
 def _reaches(wish: Wish, rho_nano: int) -> bool:
@@ -209,9 +217,19 @@ def _reaches(wish: Wish, rho_nano: int) -> bool:
         return False
 
 
-def _about(wish: Wish) -> int:
-    """Where the smallest budget lies, since a plan's shares hardly depend on it: variances go as 1 / rho."""
-    feed = wish.figure.feed
-    noise = noise_at(feed, feed.rho_nano)
+def _about(wish: Wish, most: int) -> int:
+    """Where the smallest budget lies, since a plan's shares hardly depend on it: variances go as 1 / rho.
+
+    A second look from there comes so close that few plans are left to try.
+    """
+    near = _scaled(wish, wish.figure.feed.rho_nano, most)
+    try:
+        return _scaled(wish, near, most)
+    except BudgetTooSmall:
+        return near
+
+
+def _scaled(wish: Wish, rho_nano: int, most: int) -> int:
+    noise = noise_at(wish.figure, rho_nano)
     scale = largest_scale(lambda s: wish.reached(wish.figure.width(noise, wish.by, wish.span, s)))
-    return int(feed.rho_nano / scale) if scale else feed.rho_nano
+    return min(int(rho_nano / scale), most) if scale else most

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from math import sqrt
 
+from privacy.accuracy import PlanNoise
 from privacy.plan import Draw, MeasurementPlan
-from privacy.shares import entry_variances
 from privacy.strategy import USUAL_DIMENSIONS, FeedDesign, Table, wanted_tables
 from privacy.units import rho_text
 
@@ -44,11 +44,10 @@ def _measured(design: FeedDesign, plan: MeasurementPlan, measure: str) -> str:
 
 def _fitted(design: FeedDesign, plan: MeasurementPlan, measure: str) -> str:
     """All margins of a measure are fitted to one table, so that an answer is better than any one of them."""
-    tables = [table.by for table in _shown(design)]
-    noise = {_axes(draw.margin, design): draw.variance for draw in plan.draws_of(measure)}
-    variances = entry_variances(tuple(design.sizes.values()), noise, [_axes(by, design) for by in tables])
+    noise = PlanNoise(plan, design.sizes)
     entries = ", ".join(
-        f"{_number(sqrt(variance))} for {_name(by)}" for by, variance in zip(tables, variances, strict=True)
+        f"{_number(sqrt(noise.variance(measure, dict.fromkeys(table.by, 1))))} for {_name(table.by)}"
+        for table in _shown(design)
     )
     return f"Fitted together, {measure} in one entry of one period has the standard deviation {entries}."
 
@@ -57,10 +56,6 @@ def _shown(design: FeedDesign) -> Iterable[Table]:
     if design.tables:
         return {table.by: table for table in design.tables}.values()
     return [table for table in wanted_tables(design) if len(table.by) <= 1 or table.by == design.dimensions]
-
-
-def _axes(by: tuple[str, ...], design: FeedDesign) -> frozenset[int]:
-    return frozenset(map(design.dimensions.index, by))
 
 
 def _margin(draw: Draw, design: FeedDesign) -> str:

@@ -16,6 +16,7 @@ Between measures the sum of relative variances rules instead, damped by a floor:
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,8 @@ FULL_TABLE_FLOOR = 0.1
 _SPARE = 5e-4
 _GAP = 1e-4
 _TRIFLE = 1e-3
-_MOST_STEPS = 20_000
+# Where the gap closes slowly, what is left by then no longer shows in the plan: it is well below `_SPARE`.
+_MOST_STEPS = 1_000
 
 
 def shares_of_margins(sizes: Sequence[int], wanted: Mapping[Axes, int]) -> dict[Axes, int]:
@@ -43,11 +45,17 @@ def shares_of_margins(sizes: Sequence[int], wanted: Mapping[Axes, int]) -> dict[
     are all margins of the table. The full table always gets at least `FULL_TABLE_FLOOR`, since the fit needs it.
     Rounded, so that the last bits of a machine's arithmetic do not change a plan.
     """
+    return dict(_shares_of_margins(tuple(sizes), frozenset(wanted.items())))
+
+
+# Up to a second's work for eight dimensions, and the plans of a feed at whatever budget share the answer.
+@lru_cache(maxsize=1_024)
+def _shares_of_margins(sizes: tuple[int, ...], wanted: frozenset[tuple[Axes, int]]) -> dict[Axes, int]:
     # An axis of one value splits nothing: margins with and without it are the same numbers.
     split = [axis for axis, size in enumerate(sizes) if size > 1]
     grid = _Grid([sizes[axis] for axis in split])
     weights = np.zeros(grid.margins)
-    for axes, weight in wanted.items():
+    for axes, weight in wanted:
         weights[_mask(split.index(axis) for axis in axes if axis in split)] += weight
     shares = _rounded(_best_shares(grid, weights / weights.sum()))
     full = grid.margins - 1
@@ -77,14 +85,6 @@ def shares_of_measures(bounds: Mapping[str, int], expected: Mapping[str, int]) -
         if not below:
             return shares
         low |= below
-
-
-def entry_variances(sizes: Sequence[int], noise: Mapping[Axes, float], tables: Iterable[Axes]) -> list[float]:
-    """Variance of one fitted entry of each table. noise: variance of an entry of each measured margin, among them
-    the full table."""
-    grid = _Grid(sizes)
-    precisions = grid.precisions(np.array([_mask(axes) for axes in noise])) @ (1 / np.array(list(noise.values())))
-    return [float(value) for value in grid.spreads(np.array([_mask(axes) for axes in tables])) @ (1 / precisions)]
 
 
 class _Grid:

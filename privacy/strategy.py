@@ -5,6 +5,7 @@ names. privacy/shares.py divides the loss; here shares become whole nano-rho and
 decides what a release charges.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 from itertools import combinations
@@ -65,16 +66,12 @@ def wanted_tables(design: FeedDesign) -> tuple[Table, ...]:
     return tuple(Table(by) for by in dict.fromkeys([*usual, names]))
 
 
-def make_plan(design: FeedDesign, period_nano: int) -> MeasurementPlan:
-    """The plan of one period that charges at most `period_nano`.
+def make_plan(design: FeedDesign, period_nano: int, measures: Collection[str] | None = None) -> MeasurementPlan:
+    """The plan of one period that charges at most `period_nano`; `measures`: only their part of it.
 
     Raises BudgetTooSmall below what the cheapest possible draws cost together.
     """
-    wanted: dict[frozenset[int], int] = {}
-    for table in wanted_tables(design):
-        axes = frozenset(map(design.dimensions.index, table.by))
-        wanted[axes] = wanted.get(axes, 0) + table.weight
-    of_margins = shares_of_margins(tuple(design.sizes.values()), wanted)
+    of_margins = _margins(design)
     of_measures = shares_of_measures(design.bounds, design.expected)
     least = {measure: _least_nano(bound) for measure, bound in design.bounds.items()}
     needed = sum(least.values()) * len(of_margins)
@@ -90,9 +87,20 @@ def make_plan(design: FeedDesign, period_nano: int) -> MeasurementPlan:
                 least[measure] + int((period_nano - needed) * of_measures[measure] * share / MILLION),
             )
             for measure, bound in design.bounds.items()
+            if measures is None or measure in measures
             for axes, share in sorted(of_margins.items(), key=_largest_first)
         )
     )
+
+
+def count_draws(design: FeedDesign, measures: Collection[str] | None = None) -> int:
+    """How many draws its plan has, at any budget; `measures`: only theirs."""
+    return len(_margins(design)) * len(set(design.bounds if measures is None else measures))
+
+
+def require_budget(design: FeedDesign, period_nano: int) -> None:
+    """Raises BudgetTooSmall where `make_plan` would, without making the plan."""
+    make_plan(design, period_nano, measures=())
 
 
 def releases_paid(*, k: int, periods: int, restatements: int) -> int:
@@ -102,6 +110,15 @@ def releases_paid(*, k: int, periods: int, restatements: int) -> int:
     in full: k + r periods, which is k (1 + r) where k is all periods of the term (docs/decisions/0012).
     """
     return k + restatements * periods
+
+
+def _margins(design: FeedDesign) -> dict[frozenset[int], int]:
+    """The margins to measure with their shares in millionths."""
+    wanted: dict[frozenset[int], int] = {}
+    for table in wanted_tables(design):
+        axes = frozenset(map(design.dimensions.index, table.by))
+        wanted[axes] = wanted.get(axes, 0) + table.weight
+    return shares_of_margins(tuple(design.sizes.values()), wanted)
 
 
 def _largest_first(margin: tuple[frozenset[int], int]) -> tuple[int, list[int]]:

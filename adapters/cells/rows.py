@@ -5,11 +5,10 @@ the exchange build columns without end.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
-from contracts.cells import MAX_FAULTS, MISSING, Columns, cells_refused, too_many_strata
-from contracts.refusals import Fault
+from contracts.cells import MISSING, Columns, cells_refused, too_many_strata
+from contracts.refusals import Fault, first_faults
 from contracts.terms import FeedTerms
 
 
@@ -21,7 +20,7 @@ def from_rows(rows: Sequence[Any], feed: FeedTerms) -> Columns:
     if len(rows) > feed.cells_per_measure:
         raise cells_refused([too_many_strata(feed, "/rows")])
     names = (*feed.dimensions, *feed.measures)
-    faults = list(islice(_row_faults(rows, frozenset(names)), MAX_FAULTS))
+    faults = first_faults(_row_faults(rows, frozenset(names)))
     if faults:
         raise cells_refused(faults)
     return Columns({name: [row.get(name, MISSING) for row in rows] for name in names}, _row_pointer, not rows)
@@ -32,11 +31,11 @@ def from_columns(columns: dict[str, Any], _feed: FeedTerms) -> Columns:
 
     Raises CellsInvalid for a column that is no list.
     """
-    invalid = islice((name for name, column in columns.items() if not isinstance(column, list)), MAX_FAULTS)
-    faults = [
+    faults = first_faults(
         Fault(_column_pointer(name, None), "column_invalid", "a column is a list, one entry a stratum")
-        for name in invalid
-    ]
+        for name, column in columns.items()
+        if not isinstance(column, list)
+    )
     if faults:
         raise cells_refused(faults)
     return Columns(columns, _column_pointer)

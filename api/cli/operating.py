@@ -23,7 +23,7 @@ from adapters.database import (
 from api.cli.output import Failure, problem_failure
 from api.problems import fault_members, input_faults
 from api.settings import Settings, SettingsInvalid, read_settings
-from contracts.refusals import Fault, Refusal
+from contracts.refusals import Fault, Refusal, first_faults
 from contracts.registering import Registering
 
 
@@ -91,7 +91,7 @@ def checked(schema: Schema, **values: Any) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
-        faults = tuple(input_faults({"body": error.messages}))
+        faults = first_faults(input_faults({"body": error.messages}))
         raise _refused("input-invalid", "The input has faults.", faults) from None
     return loaded
 

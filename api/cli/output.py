@@ -13,7 +13,9 @@ import click
 
 from contracts.parties import JsonObject
 
-_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "errors", "error", "error_description"})
+_STANDARD_MEMBERS = frozenset(
+    {"type", "title", "status", "detail", "errors", "errors_truncated", "error", "error_description"}
+)
 
 
 class Failure(click.ClickException):
@@ -66,7 +68,8 @@ def problem_failure(problem: JsonObject) -> Failure:
     detail = str(problem.get("detail") or problem.get("title") or "The exchange refused.")
     faults = [f"{fault['pointer'] or '/'}: {fault['detail']}" for fault in problem.get("errors", [])]
     others = [f"{name}: {_value_text(problem[name])}" for name in problem if name not in _STANDARD_MEMBERS]
-    return Failure(f"{detail} ({code})" if code else detail, [*faults, *others])
+    more = ["There are more faults; correct these first."] if problem.get("errors_truncated") else []
+    return Failure(f"{detail} ({code})" if code else detail, [*faults, *more, *others])
 
 
 def _value_text(value: Any) -> str:

@@ -67,3 +67,4 @@ class ProblemSchema(Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     errors = fields.List(fields.Nested(FaultSchema))
+    errors_truncated = fields.Boolean(metadata={"description": "True if there are more faults than `errors` lists."})

@@ -1,6 +1,7 @@
 """Questions in a query string, answers, and coverage."""
 
 from dataclasses import asdict
+from dataclasses import fields as members
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -10,7 +11,7 @@ from api.schemas.ledger import LossAtDeltaSchema, loss_json
 from contracts.accounting import ceilings
 from contracts.asking import Answered, FeedCoverage, Granted
 from contracts.parties import JsonObject
-from contracts.statistics.answers import Flag, Label, State
+from contracts.statistics.answers import Answer, Flag, Label, State
 from contracts.statistics.as_of import LATEST
 
 GUARANTEE = (
@@ -223,9 +224,10 @@ class ReleasesSchema(Schema):
 
 
 def answer_json(answered: Answered) -> JsonObject:
-    answer: dict[str, Any] = asdict(answered.answer)
+    # Not asdict: it copies every row, which the schema then reads once more.
+    answer: dict[str, Any] = {member.name: getattr(answered.answer, member.name) for member in members(Answer)}
     if answered.explanation is not None:
-        answer["explanation"] = asdict(answered.explanation)
+        answer["explanation"] = answered.explanation
     limits = ceilings(answered.terms)
     return answer | {
         "contract_id": answered.record.id,

@@ -1,17 +1,15 @@
 """The envelope of a submission, and its receipt. The cells inside are validated in the domain, column-wise."""
 
-from typing import Any, Final
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from api.schemas.fields import NAME, SHORT, WholeNumber, name_list, one_of, text
+from contracts.drafting.plans import MAX_DRAWS
 from contracts.parties import JsonObject
 from contracts.submitting import Receipt
 from contracts.terms import Measured
 from privacy.units import rho_text
-
-# More than any plan has: one a measure and margin, and most margins are not worth a draw.
-_MAX_DRAWS: Final = 10_000
 
 
 class DrawnSchema(Schema):
@@ -37,14 +35,14 @@ class SourceReleaseSchema(Schema):
 
     contract_digest = text(SHORT, required=True)
     generation = text(SHORT, required=True)
-    draws = fields.List(fields.Nested(DrawnSchema), required=True, metadata={"maxItems": _MAX_DRAWS})
+    draws = fields.List(fields.Nested(DrawnSchema), required=True, metadata={"maxItems": MAX_DRAWS})
 
     @pre_load
     def not_too_many_draws(self, data: Any, **_: Any) -> Any:
         """Before each is looked at, which takes its time; marshmallow counts a list only after that."""
         draws = data.get("draws") if isinstance(data, dict) else None
-        if isinstance(draws, list) and len(draws) > _MAX_DRAWS:
-            raise ValidationError(f"a plan has at most {_MAX_DRAWS} draws", "draws")
+        if isinstance(draws, list) and len(draws) > MAX_DRAWS:
+            raise ValidationError(f"a plan has at most {MAX_DRAWS} draws", "draws")
         return data
 
 

@@ -1,10 +1,12 @@
-"""Does a draft make sense? Every fault at once, each with a pointer, a reason and the nearest thing that works.
+"""Does a draft make sense? The faults at once, each with a pointer, a reason and the nearest thing that works.
 
 A term is only accepted if this exchange enforces it: what would be signed and then ignored is refused here.
 The form of the document (names, types) was checked at the door.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import chain
 
 from contracts.drafting.document import document_faults, party_faults
 from contracts.drafting.feeds import feed_faults
@@ -12,7 +14,7 @@ from contracts.drafting.life_tables import life_table_faults
 from contracts.drafting.losses import privacy_faults
 from contracts.parties import JsonObject
 from contracts.ports import Stores
-from contracts.refusals import ContractInvalid, Fault
+from contracts.refusals import ContractInvalid, Fault, first_faults
 
 __all__ = ["check_draft", "check_terms"]
 
@@ -26,11 +28,11 @@ def check_draft(
     max_cells: int,
     today: date,
 ) -> None:
-    """Raises ContractInvalid with all faults.
+    """Raises ContractInvalid with the first faults.
 
     statistics: the names that a grant may hold. max_cells: the most numbers that one period of a feed may consist of.
     """
-    _refuse([*party_faults(document, stores, drafted_by), *_term_faults(document, statistics, max_cells, today)])
+    _refuse(chain(party_faults(document, stores, drafted_by), _term_faults(document, statistics, max_cells, today)))
 
 
 def check_terms(document: JsonObject, *, statistics: frozenset[str], max_cells: int, today: date) -> None:
@@ -38,15 +40,14 @@ def check_terms(document: JsonObject, *, statistics: frozenset[str], max_cells: 
     _refuse(_term_faults(document, statistics, max_cells, today))
 
 
-def _term_faults(document: JsonObject, statistics: frozenset[str], max_cells: int, today: date) -> list[Fault]:
-    return [
-        *document_faults(document, statistics, today),
-        *feed_faults(document, max_cells),
-        *life_table_faults(document),
-        *privacy_faults(document),
-    ]
+def _term_faults(document: JsonObject, statistics: frozenset[str], max_cells: int, today: date) -> Iterator[Fault]:
+    yield from document_faults(document, statistics, today)
+    yield from feed_faults(document, max_cells)
+    yield from life_table_faults(document)
+    yield from privacy_faults(document)
 
 
-def _refuse(faults: list[Fault]) -> None:
-    if faults:
-        raise ContractInvalid("The contract does not make sense as it stands.", faults=tuple(faults))
+def _refuse(faults: Iterable[Fault]) -> None:
+    found = first_faults(faults)
+    if found:
+        raise ContractInvalid("The contract does not make sense as it stands.", faults=found)

@@ -42,7 +42,7 @@ def party_faults(document: JsonObject, stores: Stores, drafted_by: str) -> Itera
 
 
 def _dates(document: JsonObject, today: date) -> Iterator[Fault]:
-    effective, expires = (_date(document[name]) for name in ("effective", "expires"))
+    effective, expires = (find_date(document[name]) for name in ("effective", "expires"))
     if effective is None:
         yield Fault("/effective", "date_invalid", "a date is written like 2025-01-31")
     if expires is None:
@@ -53,7 +53,8 @@ def _dates(document: JsonObject, today: date) -> Iterator[Fault]:
         yield Fault("/expires", "already_expired", "this contract would be expired before it is signed")
 
 
-def _date(text: str) -> date | None:
+def find_date(text: str) -> date | None:
+    """None for what is no date of the calendar."""
     try:
         return date.fromisoformat(text)
     except ValueError:

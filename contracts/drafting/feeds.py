@@ -1,26 +1,27 @@
-"""Faults of single feeds: dimensions, tables, measures, periods, restatements, and a budget that pays for them."""
+"""Faults of single feeds: dimensions, tables, measures, periods and restatements."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from math import prod
 from typing import Final
 
-from contracts.drafting.document import RESERVED_NAMES
+from contracts.drafting.document import RESERVED_NAMES, find_date
 from contracts.drafting.losses import budget_faults
+from contracts.drafting.plans import plan_faults
 from contracts.invariants import NotAnInvariant, parse_invariant
 from contracts.parties import JsonObject
 from contracts.periods import Grain, NotAPeriod, Period
 from contracts.refusals import Fault
-from contracts.terms import read_feed, repeated
-from privacy.strategy import BudgetTooSmall, make_plan
-from privacy.units import rho_text
+from contracts.terms import FeedTerms, read_feed, repeated
 
 MAX_PERIODS: Final = 1_200
 
 
 def feed_faults(document: JsonObject, max_cells: int) -> Iterator[Fault]:
-    vocabularies = document["vocabularies"]
+    vocabularies, expires = document["vocabularies"], find_date(document["expires"])
     for name in repeated(feed["name"] for feed in document["feeds"]):
         yield Fault("/feeds", "feed_repeated", f"two feeds are called {name}")
+    sound: list[tuple[str, FeedTerms]] = []
     for index, feed in enumerate(document["feeds"]):
         at = f"/feeds/{index}"
         faults = [
@@ -28,13 +29,14 @@ def feed_faults(document: JsonObject, max_cells: int) -> Iterator[Fault]:
             *_key_space(at, feed, vocabularies, max_cells),
             *_tables(at, feed),
             *_measures(at, feed),
-            *_periods(at, feed),
+            *_periods(at, feed, expires),
             *_restatements(at, feed),
             *budget_faults(f"{at}/rho", feed["rho"]),
         ]
         if not faults and all(vocabularies[name] for name in feed["dimensions"]):
-            yield from _affordable(at, feed, vocabularies)
+            sound.append((at, read_feed(feed, vocabularies)))
         yield from faults
+    yield from plan_faults(sound)
 
 
 def _dimensions(at: str, feed: JsonObject, vocabularies: JsonObject) -> Iterator[Fault]:
@@ -110,7 +112,7 @@ def _measures(at: str, feed: JsonObject) -> Iterator[Fault]:
             yield Fault(f"{at}/invariants/{i}", "invariant_invalid", str(error))
 
 
-def _periods(at: str, feed: JsonObject) -> Iterator[Fault]:
+def _periods(at: str, feed: JsonObject, expires: date | None) -> Iterator[Fault]:
     grain = Grain(feed["grain"])
     found: dict[str, Period] = {}
     for name in ("first_period", "last_period"):
@@ -128,6 +130,19 @@ def _periods(at: str, feed: JsonObject) -> Iterator[Fault]:
     elif feed["k"] > count:
         message = f"the feed has {count} periods, so one person is in at most {count}: write {count} or less"
         yield Fault(f"{at}/k", "k_too_large", message)
+    if expires is not None:
+        yield from _postings(at, feed, found["last_period"], expires)
+
+
+def _postings(at: str, feed: JsonObject, last: Period, expires: date) -> Iterator[Fault]:
+    """All that is planned must fall due while the contract is in force; as `FeedTerms.earliest` has it, but counted in
+    days, since the calendar of dates ends with the year 9999."""
+    due = last.last_day.toordinal() + (feed["run_out_days"] if feed["restatements"] else 0) + 1
+    if due > expires.toordinal():
+        what = f"the last restatement of {last}" if feed["restatements"] else str(last)
+        later = f"set `expires` to {date.fromordinal(due)} or later, or " if due <= date.max.toordinal() else ""
+        message = f"{what} would first be posted after the contract expired: {later}end the feed earlier"
+        yield Fault(f"{at}/last_period", "posting_after_expiry", message)
 
 
 def _restatements(at: str, feed: JsonObject) -> Iterator[Fault]:
@@ -136,17 +151,3 @@ def _restatements(at: str, feed: JsonObject) -> Iterator[Fault]:
     if count > days:
         message = f"{count} restatements need at least {count} run_out_days to be spread over, and there are {days}"
         yield Fault(f"{at}/restatements", "restatements_without_run_out", message)
-
-
-def _affordable(at: str, feed: JsonObject, vocabularies: JsonObject) -> Iterator[Fault]:
-    """A feed without other faults must be able to pay for each of its releases."""
-    terms = read_feed(feed, vocabularies)
-    try:
-        make_plan(terms.design, terms.charge_nano)
-    except BudgetTooSmall as error:
-        needed = rho_text(error.needed_nano * terms.releases_paid)
-        yield Fault(
-            f"{at}/rho",
-            "budget_too_small",
-            f"this ceiling cannot pay for {terms.releases_paid} releases; from {needed} it can",
-        )

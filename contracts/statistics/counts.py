@@ -3,7 +3,7 @@
 from contracts.statistics.answers import Row
 from contracts.statistics.declarations import Computed, Need, Statistic
 from contracts.statistics.figures import Shape, count_rows
-from contracts.statistics.masks import make_figure
+from contracts.statistics.masks import make_count
 from contracts.statistics.questions import Question
 from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, Rules
@@ -27,7 +27,7 @@ def rows_of_counts(question: Question, rules: Rules, part: Slice) -> list[Row]:
     shape = Shape.of(question, rules, part)
     rows = []
     for measure in question.measures or part.feed.measures:
-        rows += count_rows(shape, unit_of(part.feed, measure), make_figure(part, measure, rules))
+        rows += count_rows(shape, unit_of(part.feed, measure), make_count(part, measure, rules))
     return rows
 
 

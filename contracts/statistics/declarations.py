@@ -1,6 +1,6 @@
 """What every statistic declares in one place: the catalogue, the checks and the answer's words come from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.parties import Role
@@ -76,3 +76,11 @@ class Statistic:
     same_periods: bool = False
     whole_pools: bool = False
     choosable: int | None = None
+
+    def figures(self, question: Question, feeds: Sequence[FeedTerms]) -> tuple[int, ...]:
+        """How many figures an answer shows in each stratum of each feed: the measures asked (or all, where none are)
+        of a feed that lets choose, and the statistic's own one, a quotient, in the strata of its first feed."""
+        shown = [1] + [0] * (len(feeds) - 1)
+        if self.choosable is not None:
+            shown[self.choosable] = len(question.measures or feeds[self.choosable].measures)
+        return tuple(shown)

@@ -2,7 +2,8 @@
 
 Tells nothing that a party does not know or could not reckon: who posted a release, and the digest of its block, are
 told of the asker's own alone (with few cells, a digest would let one guess at another payer's block until it fits), and
-a row that is not shown has no working.
+a row that is not shown has no working. That the parts of a rate stay out without a grant of counts is about what an
+answer presents, not a secret: a rate with its interval tells roughly how large its denominator is.
 """
 
 from collections.abc import Sequence

@@ -4,10 +4,12 @@ A display rule on noisy values, after inference, within one answer. Not protecti
 what one answer hides may follow from others, since totals are never the sum of what is shown.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from contracts.invariants import Invariant
 from contracts.statistics.questions import Filter
 from contracts.statistics.slices import Estimate, Slice
 from contracts.terms import FeedTerms, Rules
@@ -38,6 +40,19 @@ def make_figure(part: Slice, measure: str, rules: Rules, narrowed: Filter | None
     return Figure(name, estimate, np.logical_or.reduce(hidden))
 
 
+def make_count(part: Slice, measure: str, rules: Rules) -> Figure:
+    """The sums of a measure as a count of its own: persons are hidden with what remains of those who hold them, too.
+
+    Else `members` and `adherent` beside each other would tell the few who are not adherent. Told by the contract's
+    invariants, two measures at a time and within one answer: a rule of display, which what several figures tell
+    together, or several answers, may get around.
+    """
+    figure = make_figure(part, measure, rules)
+    rests = [part.estimate(whole).values - figure.estimate.values for whole in wholes_of(part.feed, measure)]
+    hidden = [figure.hidden, *(in_small_cell(rest, rules.mask_below) for rest in rests)]
+    return replace(figure, hidden=np.logical_or.reduce(hidden))
+
+
 def in_small_cell(values: Floats, mask_below: int | None) -> Flags:
     """Where a noisy count is, rounded in either way, from 1 to one below `mask_below`."""
     if mask_below is None:
@@ -54,16 +69,27 @@ def persons_behind(feed: FeedTerms, measure: str) -> tuple[str, ...]:
     persons = [name for name, terms in feed.measures.items() if terms.unit == PERSONS]
     if measure in persons:
         return (measure,)
-    bounding = _bounding(feed, measure)
+    bounding = _bounding(feed.invariants, measure)
     return tuple(name for name in persons if name in bounding) or tuple(persons)
 
 
-def _bounding(feed: FeedTerms, measure: str) -> set[str]:
+def wholes_of(feed: FeedTerms, measure: str) -> tuple[str, ...]:
+    """The measures in persons that hold one in persons: `members`, by `adherent + other <= members`."""
+    persons = [name for name, terms in feed.measures.items() if terms.unit == PERSONS]
+    if measure not in persons:
+        return ()
+    # No more than each one of the other side: of `a <= b + c` or `a <= 2 * b` neither b nor c holds a.
+    holding = [each for each in feed.invariants if [coefficient for coefficient, _ in each.right] == [1]]
+    found = _bounding(holding, measure)
+    return tuple(name for name in persons if name in found and name != measure)
+
+
+def _bounding(invariants: Sequence[Invariant], measure: str) -> set[str]:
     """The measures above this one, through any number of invariants."""
     found, left = set[str](), [measure]
     while left:
         below = left.pop()
-        for invariant in feed.invariants:
+        for invariant in invariants:
             if below in [name for _, name in invariant.left]:
                 above = {name for _, name in invariant.right} - found
                 left += above

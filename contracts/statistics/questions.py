@@ -58,14 +58,19 @@ class Bucket:
     periods: tuple[Period, ...]
 
 
-def check_question(question: Question, terms: Terms, feeds: tuple[FeedTerms, ...], by_at_most: int) -> None:
-    """Raises QuestionInvalid with every fault: unknown or repeated names, too many of them, a wrong confidence."""
+def check_question(
+    question: Question, terms: Terms, feeds: Sequence[FeedTerms], figures: Sequence[int], by_at_most: int
+) -> None:
+    """Raises QuestionInvalid with every fault: unknown or repeated names, too many of them, a wrong confidence.
+
+    figures: for each feed, how many the answer shows in each of its strata.
+    """
     faults = [fault for feed in feeds for fault in _feed_faults(question, terms, feed)]
     if len({*question.by, *question.filters}) > by_at_most:
         message = f"the contract grants at most {by_at_most} at once, those filtered included"
         faults.append(Fault("/by", "too_many_dimensions", message))
-    if not faults and any(_rows_of(question, feed) > MAX_ROWS for feed in feeds):
-        faults.append(Fault("/by", "too_many_rows", f"an answer has at most {MAX_ROWS} rows; ask by less, or filter"))
+    if not faults:
+        faults += _too_many_rows(question, feeds, figures)
     if len(set(question.by)) < len(question.by) or sum(name in TIME for name in question.by) > 1:
         faults.append(Fault("/by", "dimension_repeated", "each dimension once, and one grain of time"))
     if not 0.5 < question.confidence <= 0.999:
@@ -74,9 +79,21 @@ def check_question(question: Question, terms: Terms, feeds: tuple[FeedTerms, ...
         raise QuestionInvalid("The question does not fit this contract.", faults=tuple(dict.fromkeys(faults)))
 
 
-def _rows_of(question: Question, feed: FeedTerms) -> int:
-    strata = prod(len(group_names(question, feed, name)) for name in question.dimensions)
-    return strata * len(buckets_of(question, selected_periods(question, feed))) * max(1, len(question.measures))
+def _too_many_rows(question: Question, feeds: Sequence[FeedTerms], figures: Sequence[int]) -> list[Fault]:
+    """Reckoned from the contract alone, so that nothing is read for an answer that is not given."""
+    rows = sum(
+        shown * strata_of(question, feed) * len(buckets_of(question, selected_periods(question, feed)))
+        for feed, shown in zip(feeds, figures, strict=True)
+    )
+    if rows <= MAX_ROWS:
+        return []
+    message = f"an answer has at most {MAX_ROWS} rows, and this one would have {rows}: "
+    return [Fault("/by", "too_many_rows", message + "ask by less, for fewer measures or periods, or filter")]
+
+
+def strata_of(question: Question, feed: FeedTerms) -> int:
+    """How many strata the answer shows in each stretch of time."""
+    return prod(len(group_names(question, feed, name)) for name in question.dimensions)
 
 
 def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Fault]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contracts.refusals import Fault, QuestionInvalid
 from contracts.statistics.declarations import Need, Statistic
 from contracts.statistics.questions import Question
-from contracts.terms import FeedTerms, Terms
+from contracts.terms import FeedTerms, Terms, repeated
 
 
 def get_feeds(statistic: Statistic, terms: Terms, question: Question) -> tuple[FeedTerms, ...]:
@@ -18,7 +18,7 @@ def get_feeds(statistic: Statistic, terms: Terms, question: Question) -> tuple[F
         *(fault for need, feeds in zip(statistic.needs, fitting, strict=True)
           for fault in _unclear(statistic, need, feeds, terms, question)),
         *_grains_differ(statistic, chosen),
-        *_measures_unknown(statistic, chosen, question),
+        *_measures_unclear(statistic, chosen, question),
     ]  # fmt: skip
     if faults:
         raise QuestionInvalid("The contract's feeds cannot answer this.", faults=tuple(faults))
@@ -59,11 +59,13 @@ def _grains_differ(statistic: Statistic, chosen: list[FeedTerms | None]) -> Iter
         yield Fault("/feed", "grains_differ", f"{statistic.name} divides feeds of one grain; these differ")
 
 
-def _measures_unknown(statistic: Statistic, chosen: list[FeedTerms | None], question: Question) -> Iterator[Fault]:
+def _measures_unclear(statistic: Statistic, chosen: list[FeedTerms | None], question: Question) -> Iterator[Fault]:
     if statistic.choosable is None:
         if question.measures:
             yield Fault("/measures", "measures_fixed", f"{statistic.name} uses measures of its own; leave this out")
         return
+    for name in sorted(repeated(question.measures)):
+        yield Fault("/measures", "measure_repeated", f"{name} is named twice; each measure once")
     feed = chosen[statistic.choosable]
     if feed is not None and set(question.measures) - set(feed.measures):
         yield Fault("/measures", "measure_unknown", f"the measures of {feed.name} are {', '.join(feed.measures)}")

@@ -14,7 +14,7 @@ from contracts.periods import Period
 from contracts.records import ReleaseRecord
 from contracts.statistics.answers import Coverage, CoveredPeriod, Key
 from contracts.statistics.pools import Opened
-from contracts.statistics.questions import Bucket, Filter, Question, buckets_of, group_names, groups_of
+from contracts.statistics.questions import Bucket, Filter, Question, buckets_of, group_names, groups_of, strata_of
 from contracts.terms import FeedTerms
 from privacy.arrays import Flags, Floats, Vector
 from privacy.inference import FittedTable, fit
@@ -133,8 +133,7 @@ class Slice:
         return self._tables[index, measure]
 
     def _per_row(self, per_pool: Sequence[float]) -> Flags:
-        rows = len(self.keys) // len(self._pools)
-        return np.repeat(np.array(per_pool), rows)
+        return np.repeat(np.array(per_pool), strata_of(self._question, self.feed))
 
 
 def cut_slice(

@@ -87,6 +87,16 @@ BAD = {
     "a measure of the other side": Bad(
         "joint_table", {"measures": "members"}, "/measures", "measure_unknown", ("enrolled",)
     ),
+    "a measure twice": Bad(
+        "counts",
+        FILLS_ONLY | {"measures": "members,days_covered,members"},
+        "/measures",
+        "measure_repeated",
+        ("members",),
+    ),
+    "a measure of the brand twice": Bad(
+        "joint_table", {"measures": "enrolled,enrolled"}, "/measures", "measure_repeated", ("enrolled",)
+    ),
     "full confidence": Bad("pdc_pooled", {"confidence": "1"}, "/confidence", "confidence_invalid", ("0.999",)),
     "confidence just too high": Bad("pdc_pooled", {"confidence": "0.9991"}, "/confidence", "confidence_invalid"),
     "confidence of a coin": Bad("pdc_pooled", {"confidence": "0.5"}, "/confidence", "confidence_invalid"),
@@ -136,6 +146,27 @@ def test_all_faults_of_a_question_are_named_at_once(asked: SmallExchange) -> Non
 
     assert_problem(answered, 422, "question-invalid")
     assert {error["pointer"] for error in answered.get_json()["errors"]} == {"/by", "/where", "/periods", "/confidence"}
+
+
+@pytest.mark.parametrize(("statistic", "feed"), [("counts", "support"), ("joint_table", None)])
+def test_leaving_measures_out_does_not_get_around_the_most_rows(
+    small: SmallExchange, statistic: str, feed: str | None
+) -> None:
+    names = [f"m{i}" for i in range(20)]
+    wide = support_feed(measures={name: {"unit": "persons", "bound": 1} for name in names}, invariants=[])
+    document = small_contract(feeds=[fills_feed(), wide])
+    document["vocabularies"] = document["vocabularies"] | {"region": ["north", *(f"r{i}" for i in range(99))]}
+    small.agree(document)
+    post(small, "fills", {(name, "2025-01"): [] for name in PAYERS})
+    post(small, "support", {(BRAND, "2025-01"): []})
+    # 20 measures in 100 regions and 12 months are 24,000 rows.
+    question = {"by": "region,month"} | ({"feed": feed} if feed else {})
+
+    for measures in ({}, {"measures": ",".join(names)}):
+        refused = small.ask(BRAND, statistic, **question, **measures)
+        assert_problem(refused, 422, "question-invalid", "/by", "too_many_rows")
+    rows = answer(small, statistic, **question, measures=",".join(names[:15]))["rows"]
+    assert len(rows) == 15 * 1200 + (1200 if statistic == "joint_table" else 0)
 
 
 def test_an_unknown_statistic_is_not_granted_and_the_granted_ones_are_listed(asked: SmallExchange) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from datetime import date, timedelta
 from math import prod
 from pathlib import Path
 from shutil import copyfile
@@ -175,6 +176,31 @@ FAULTS: dict[str, tuple[Change, str, str]] = {
         all_of(put("/feeds/0/run_out_days", 2), put("/feeds/0/restatements", 3)),
         "/feeds/0/restatements",
         "restatements_without_run_out",
+    ),
+    "a contract that expires with its last period": (
+        put("/feeds/0/last_period", "2027-12"),
+        "/feeds/0/last_period",
+        "posting_after_expiry",
+    ),
+    "a feed after its contract": (
+        all_of(put("/feeds/2/first_period", "2028-01"), put("/feeds/2/last_period", "2028-12")),
+        "/feeds/2/last_period",
+        "posting_after_expiry",
+    ),
+    "a last restatement after its contract": (
+        all_of(put("/expires", "2026-07-31"), put("/feeds/0/restatements", 2), put("/feeds/0/run_out_days", 212)),
+        "/feeds/0/last_period",
+        "posting_after_expiry",
+    ),
+    "the last year of the calendar": (
+        all_of(
+            put("/expires", "9999-12-31"),
+            put("/feeds/1/first_period", "9998"),
+            put("/feeds/1/last_period", "9999"),
+            put("/feeds/1/run_out_days", 3650),
+        ),
+        "/feeds/1/last_period",
+        "posting_after_expiry",
     ),
     "k above the term": (put("/feeds/0/k", 13), "/feeds/0/k", "k_too_large"),
     "a budget of zero": (put("/feeds/0/rho", "0"), "/feeds/0/rho", "budget_invalid"),
@@ -362,6 +388,42 @@ def test_the_budget_named_as_enough_is_enough(migrated_sqlite_url: str, restatem
     assert small.post(BRAND, f"/v1/contracts/{CONTRACT}/proposal").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("last", "restatements", "due"),
+    [("2027-12", 0, "2028-01-01"), ("2027-09", 3, "2027-12-30"), ("9999-11", 0, "9999-12-01")],
+)
+def test_the_expiry_named_as_late_enough_is_the_first_that_is(
+    migrated_sqlite_url: str, last: str, restatements: int, due: str
+) -> None:
+    """With a run-out of 90 days, which counts only where the last period is restated."""
+    small = SmallExchange(migrated_sqlite_url)
+    document = deepcopy(small_contract(expires=str(date.fromisoformat(due) - timedelta(days=1))))
+    document["feeds"][0] |= {
+        "first_period": f"{last[:4]}-01",
+        "last_period": last,
+        "k": 1,
+        "restatements": restatements,
+    }
+    (fault,) = faults_of(small, document)
+    assert (fault["pointer"], fault["code"]) == ("/feeds/0/last_period", "posting_after_expiry")
+    assert f"set `expires` to {due} or later" in fault["detail"]
+
+    document["expires"] = due
+
+    assert small.post(BRAND, "/v1/contracts", document).status_code == 201
+    assert small.post(BRAND, f"/v1/contracts/{CONTRACT}/proposal").status_code == 200
+
+
+@pytest.mark.parametrize(("restatements", "last"), [(0, "9999-12"), (1, "9999-10")])
+def test_no_expiry_is_named_beyond_the_calendar(small: SmallExchange, restatements: int, last: str) -> None:
+    document = deepcopy(small_contract(expires="9999-12-31"))
+    document["feeds"][0] |= {"first_period": "9999-01", "last_period": last, "k": 1, "restatements": restatements}
+
+    (fault,) = faults_of(small, document)
+
+    assert fault["detail"].endswith("after the contract expired: end the feed earlier")
+
+
 FITTING = {
     "one dimension too large": ({"region": 40, "sex": 2}, 1, "drop sex, or give region at most 20 values"),
     "only the largest can go": ({"region": 41, "sex": 30}, 1, "drop region, or give region at most 1 values"),
@@ -453,7 +515,7 @@ def test_a_budget_that_is_no_text_is_told_how_to_be_written(small: SmallExchange
     assert rho is None or "like '0.05'" in fault["detail"]
 
 
-@pytest.mark.parametrize("name", ["an empty vocabulary", "k above the term", "a budget that pays for nothing"])
+@pytest.mark.parametrize("name", ["an empty vocabulary", "k above the term", "the last year of the calendar"])
 def test_a_stored_draft_that_makes_no_sense_is_refused_at_proposal_too(small: SmallExchange, name: str) -> None:
     change, pointer, fault = FAULTS[name]
 

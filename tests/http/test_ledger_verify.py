@@ -5,6 +5,7 @@ references and our code.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -16,22 +17,27 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from adapters.database.tables import contracts, ledger_entries, releases, signatures, submissions
+from adapters.database.tables import contract_parties, contracts, ledger_entries, releases, signatures, submissions
+from api.auth.keys import new_private_jwk
 from api.cli import main
 from api.schemas.ledger import read_entries
+from contracts.canonical import canonical_bytes
 from contracts.ledger import Entry
 from contracts.parties import JsonObject
 from contracts.recomputing import Difference, recompute
 from contracts.refusals import PopulationNotFound
+from contracts.signing import sign
 from contracts.terms import Terms, read_terms
-from contracts.verifying import verify_ledgers
+from contracts.verifying import VerifiedRows, verify_ledgers
 from privacy.mechanism import DiscreteGaussian
 from tests.http.test_restatements import DUE, FIRST_DAY, july, restating_contract
 from tests.support.small_exchange import (
+    BRAND,
     CONTRACT,
     FailingNoise,
     SmallExchange,
     fills,
+    public,
     small_contract,
 )
 
@@ -60,15 +66,31 @@ class Vandal:
         yield
         self._write(table, {**where, **{name: change[name] for name in change if name in where}}, row)
 
+    @contextmanager
+    def adding(self, *rows: tuple[sa.Table, Mapping[str, Any]]) -> Iterator[None]:
+        """There are these rows for as long as the block lasts."""
+        for table, row in rows:
+            self._execute(sa.insert(table).values(**row))
+        yield
+        for table, row in reversed(rows):
+            self._execute(sa.delete(table).filter_by(id=row["id"]))
+
+    def read_one(self, table: sa.Table, **where: Any) -> dict[str, Any]:
+        (row,) = self._read(table, where)
+        return row
+
     def _read(self, table: sa.Table, where: Mapping[str, Any]) -> list[dict[str, Any]]:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(sa.select(table).filter_by(**where)).mappings()]
 
     def _write(self, table: sa.Table, where: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+        self._execute(sa.update(table).filter_by(**where).values(**change))
+
+    def _execute(self, statement: sa.Update | sa.Insert | sa.Delete) -> None:
         with self.engine.begin() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
-            assert connection.execute(sa.update(table).filter_by(**where).values(**change)).rowcount == 1
+            assert connection.execute(statement).rowcount  # -1 where it is not counted
 
 
 @pytest.fixture
@@ -103,8 +125,7 @@ def vandal(history: SmallExchange) -> Iterator[Vandal]:
 
 
 def differences(small: SmallExchange) -> list[Difference]:
-    (verified,) = verify_ledgers(small.wiring.database, OURS)
-    return list(verified.differences)
+    return list(verify_ledgers(small.wiring.database, OURS).differences)
 
 
 def entries_of(small: SmallExchange) -> list[Entry]:
@@ -118,9 +139,10 @@ def terms_of_contract(small: SmallExchange) -> dict[tuple[str, int], Terms]:
 
 
 def test_a_ledger_of_all_that_can_happen_follows_from_its_events(history: SmallExchange) -> None:
-    verified = {found.population: found for found in verify_ledgers(history.wiring.database)}
+    verification = verify_ledgers(history.wiring.database)
 
-    assert [difference for found in verified.values() for difference in found.differences] == []
+    verified = {found.population: found for found in verification.populations}
+    assert (verification.differences, verification.rows) == ((), VerifiedRows(1, 5, 5, ()))
     assert (verified[OURS].entries, verified[OURS].releases, verified[OURS].unreleased) == (7, 4, 0)
     assert verified[OURS].loss_nano == history.ledger("blueridge")["lifetime"]["rho_nano"] > 0
     assert verified["lakeshore-members"].entries == 2
@@ -132,8 +154,10 @@ def test_a_submission_that_crashed_is_no_difference_and_is_counted(history: Smal
     history.noise.failing = True
     history.submit("sierra", july())
 
-    (verified,) = verify_ledgers(history.wiring.database, "sierra-members")
+    verification = verify_ledgers(history.wiring.database, "sierra-members")
 
+    (verified,) = verification.populations
+    assert verification.differences == ()
     assert (verified.entries, verified.releases, verified.unreleased, verified.differences) == (2, 0, 1, ())
 
 
@@ -197,6 +221,11 @@ def test_every_member_of_an_event_that_is_changed_is_named(history: SmallExchang
         changes.append((f"event.draws[0].{name}", changed))
     changes.append(("number of draws", {**event, "draws": event["draws"][:-1]}))
     changes += [("event", {name: value for name, value in event.items() if name != "draws"})]
+    # What Python takes for equal, and what nobody asked for.
+    changes += [("event.first", {**event, "first": 1}), ("event.note", {**event, "note": "more"})]
+    changes.append(
+        ("event.draws[0].cells", {**event, "draws": [{**event["draws"][0], "cells": 1}, *event["draws"][1:]]})
+    )
     for named, value in changes:
         with vandal.changing(ledger_entries, {"population": OURS, "sequence": FIRST}, {"event": value}):
             found = differences(history)
@@ -226,6 +255,17 @@ def test_every_field_of_a_grant_that_is_changed_is_named(history: SmallExchange,
         with vandal.changing(ledger_entries, {"population": OURS, "sequence": 1}, {name: value}):
             found = differences(history)
         assert (1, named_as.get(name, name)) in {(d.sequence, d.what) for d in found}, (name, found)
+    granted = entries_of(history)[0].event["granted_nano"]
+    for named, event in (
+        ("event.reason", {"granted_nano": granted}),
+        ("event.note", {"granted_nano": granted, "reason": "registered", "note": "more"}),
+        ("event.granted_nano", {"granted_nano": -1, "reason": "registered"}),
+        ("event", {"granted_nano": str(granted), "reason": "registered"}),
+    ):
+        with vandal.changing(ledger_entries, {"population": OURS, "sequence": 1}, {"event": event}):
+            found, statement = differences(history), history.ledger("blueridge")
+        assert (1, named) in {(d.sequence, d.what) for d in found}, (named, found)
+        assert "raises what the population may lose by rho 0.1" in statement["entries"][0]["explanation"]
 
 
 def test_an_entry_that_was_taken_out_or_put_in_is_noticed(history: SmallExchange) -> None:
@@ -293,6 +333,127 @@ def test_a_contract_that_is_not_the_signed_one_is_noticed(history: SmallExchange
         assert differences(history)
     with vandal.changing(signatures, {"organisation": "sierra"}, {"organisation": "nobody"}):
         assert any(d.what.endswith("signature of sierra") for d in differences(history))
+
+
+def test_a_signature_counts_only_with_a_key_that_is_registered_for_its_organisation(
+    history: SmallExchange, vandal: Vandal
+) -> None:
+    document = history.get(BRAND, f"/v1/contracts/{CONTRACT}").get_json()["document"]
+    made_up = new_private_jwk("ES384")
+    forged = {
+        "kid": made_up["kid"],
+        "public_key": public(made_up),
+        "jws": sign(document, made_up, "Ann of sierra", "Privacy Officer"),
+    }
+    helix = vandal.read_one(signatures, organisation=BRAND)
+    relabelled = {name: helix[name] for name in ("kid", "public_key", "jws", "signer_name", "signer_title")}
+    named = f"contract {CONTRACT} version 1: signature of sierra"
+
+    for change, what in (
+        (forged, named),
+        ({"public_key": public(made_up)}, f"{named}: public key"),
+        (relabelled, named),
+        ({"signer_name": "Mallory"}, f"{named}: signer_name"),
+        ({"jws": "a..b"}, named),
+    ):
+        with vandal.changing(signatures, {"organisation": "sierra"}, change):
+            assert what in {d.what for d in differences(history)}
+    assert history.wiring.registering.add_signing_key("sierra", helix["public_key"])
+    with vandal.changing(signatures, {"organisation": "sierra"}, relabelled):
+        assert {d.what: d.recorded for d in differences(history)} == {
+            f"{named}: key": f"that of {BRAND} too",
+            f"contract {CONTRACT} version 1: signature of {BRAND}: key": "that of sierra too",
+        }
+
+
+def test_a_release_that_nobody_paid_for_is_noticed_under_whatever_population_it_hides(
+    history: SmallExchange, vandal: Vandal
+) -> None:
+    """Answers take every release of a contract, whatever else the row says."""
+    release = vandal.read_one(releases, population=OURS, period="2026-08")
+    submission = vandal.read_one(submissions, id=release["submission_id"])
+    grant = vandal.read_one(ledger_entries, population="foreigner-members", sequence=1)
+    period = {"period": "2026-09"}
+    hidden = {
+        **{name: value for name, value in release.items() if name != "position"},
+        **period,
+        "id": "extra",
+        "submission_id": "ghost",
+        "debit_id": grant["id"],
+        "population": "foreigner-members",
+    }
+
+    with vandal.adding((submissions, {**submission, **period, "id": "ghost"}), (releases, hidden)):
+        everybody = {(d.population, d.what) for d in verify_ledgers(history.wiring.database).differences}
+        lakeshore = verify_ledgers(history.wiring.database, "lakeshore-members")
+
+    assert {(d.population, d.what) for d in lakeshore.differences} == everybody
+    assert lakeshore.rows is not None
+    assert (lakeshore.rows.submissions, lakeshore.rows.releases) == (6, 6)
+    assert everybody >= {
+        (OURS, "submission ghost: attempt"),
+        ("foreigner-members", "release extra: debit_id"),
+        ("foreigner-members", "release extra: population"),
+    }
+
+
+def test_a_release_of_a_contract_that_nobody_can_list_is_noticed(history: SmallExchange, vandal: Vandal) -> None:
+    with vandal.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(contract_parties)).scalar_one() == 4
+    with vandal.changing(contract_parties, {"organisation": "blueridge"}, {"organisation": "nobody"}):
+        release = vandal.read_one(releases, population=OURS, period="2026-08")
+        with vandal.changing(releases, {"id": release["id"]}, {"debit_id": "another"}):
+            assert f"release {release['id']}: debit_id" in {d.what for d in differences(history)}
+
+
+def test_a_release_that_was_dated_or_placed_anew_is_noticed(history: SmallExchange, vandal: Vandal) -> None:
+    first = vandal.read_one(releases, population=OURS, period="2026-07", restatement=0)
+    later = {"released_at": first["released_at"] + timedelta(days=300)}
+    with vandal.changing(releases, {"id": first["id"]}, later):
+        assert (RESTATED, "release of restatement 0 of 2026-07") in {(d.sequence, d.what) for d in differences(history)}
+    with vandal.changing(releases, {"id": first["id"]}, {"position": 1000}):
+        assert [d.what for d in differences(history)] == [f"release {first['id']}: released_at"]
+
+
+def test_a_row_that_cannot_be_read_is_named_and_hides_nothing_else(history: SmallExchange, vandal: Vandal) -> None:
+    with history.wiring.database.reading() as stores:
+        record = stores.contracts.find(CONTRACT)
+    assert record is not None
+    text = canonical_bytes(record.document).decode()
+    ours, theirs = (
+        vandal.read_one(releases, population=name, period="2026-07", restatement=0)["id"]
+        for name in (OURS, "lakeshore-members")
+    )
+    sqlite = vandal.engine.dialect.name == "sqlite"
+    no_instant = sa.literal("x", sa.Text) if sqlite else sa.text("'infinity'::timestamptz")
+    contract = f"contract {CONTRACT} version 1"
+    entry = (ledger_entries, {"population": OURS, "sequence": FIRST})
+    release = (releases, {"id": ours})
+    document = (contracts, {"id": CONTRACT, "version": 1})
+    signature = (signatures, {"organisation": BRAND})
+
+    def altered(old: str, new: str) -> dict[str, Any]:
+        return {"document": sa.literal(re.sub(old, new, text), sa.Text)}
+
+    unreadable: list[tuple[tuple[sa.Table, dict[str, Any]], dict[str, Any], str]] = [
+        (entry, {"event": sa.literal("{", sa.Text)}, f"entry {FIRST} of {OURS}"),
+        (entry, {"event": sa.literal("[" * 100_000, sa.Text)}, f"entry {FIRST} of {OURS}"),
+        (entry, {"event": sa.literal("[]", sa.Text)}, "event"),
+        (entry, {"recorded_at": no_instant}, f"entry {FIRST} of {OURS}"),
+        (release, {"released_at": no_instant}, f"release {ours}"),
+        (document, altered(".+", "{"), contract),
+        (document, altered(".+", "[]"), contract),
+        (document, altered('"0.05"', "NaN"), contract),
+        (document, altered('"run_out_days":[0-9]+', '"run_out_days":9999999999'), f"{contract}: digest"),
+        (document, altered('"run_out_days":[0-9]+', '"run_out_days":"x"'), f"release {ours}"),
+        (signature, {"public_key": sa.literal("[]", sa.Text)}, f"{contract}: signature of {BRAND}: public key"),
+    ]
+    with vandal.changing(releases, {"id": theirs}, {"block": b"another"}):
+        for (table, where), change, named in unreadable:
+            with vandal.changing(table, where, change):
+                told = {d.what for d in verify_ledgers(history.wiring.database).differences}
+            assert {named, f"release {theirs}: block_sha256"} <= told, (named, told)
+    assert differences(history) == []
 
 
 def test_a_ceiling_that_was_passed_is_noticed_even_where_every_total_fits(history: SmallExchange) -> None:
@@ -370,8 +531,11 @@ def test_the_command_says_what_was_recomputed_and_fails_loudly(history: SmallExc
     agrees = run(history.url)
     assert agrees.exit_code == 0, agrees.output
     assert f"{OURS}: 7 entries, 4 releases; loss rho 0." in agrees.output
+    assert "All 1 contract, 5 submissions and 5 releases of the database: as they should be" in agrees.output
+    assert "Not to be seen from here: last entries of a ledger" in agrees.output
     one = run(history.url, "--population", "lakeshore-members", "--json")
     (told,) = json.loads(one.stdout)["populations"]
+    assert json.loads(one.stdout)["rows"] == {"contracts": 1, "submissions": 5, "releases": 5, "differences": []}
     assert (told["population"], told["entries"], told["differences"]) == ("lakeshore-members", 2, [])
 
     spent = entries_of(history)[FIRST - 1].spent_nano

@@ -17,6 +17,8 @@ from werkzeug.serving import make_server
 
 from adapters.blocks import ArrowBlockFormat
 from adapters.cells.rows import from_rows
+from api.auth.keys import new_private_jwk
+from contracts.drafting.plans import MAX_DRAWS
 from contracts.measuring import draw_at_source, get_due_period
 from contracts.parties import JsonObject
 from contracts.source_releases import MAX_NOISY
@@ -37,6 +39,7 @@ from tests.support.small_exchange import (
     fills,
     fills_feed,
     fills_row,
+    public,
     small_contract,
     support_feed,
 )
@@ -67,7 +70,8 @@ def drawn(
 ) -> JsonObject:
     """What a payer draws on its premises from the contract as it downloads it."""
     contract = dict(small.get(name, f"/v1/contracts/{CONTRACT}").get_json())
-    due = get_due_period(contract, "fills", period, now=small.clock.now())
+    own_key = public(small.signing_keys[name])
+    due = get_due_period(contract, "fills", period, trusted=own_key, now=small.clock.now())
     return draw_at_source(due, from_rows(rows, due.feed), str(uuid4()), noise=noise or DiscreteGaussian())
 
 
@@ -254,7 +258,7 @@ UNREADABLE: dict[str, tuple[Change, str]] = {
     "no sigma": (lambda r: r["draws"][0].pop("sigma"), "/draws/0/sigma"),
     "no vector": (lambda r: r["draws"][0].pop("noisy"), "/draws/0/noisy"),
     "null for a vector": (first(noisy=None), "/draws/0/noisy"),
-    "more draws than any plan has": (lambda r: r.update(draws=[{}] * 10_001), "/draws"),
+    "more draws than any plan has": (lambda r: r.update(draws=[{}] * (MAX_DRAWS + 1)), "/draws"),
     "an exact vector beside it": (first(exact=[1]), "/draws/0/exact"),
     "a charge that is true": (first(charge_nano=True), "/draws/0/charge_nano"),
     "a margin as a text": (first(margin="region"), "/draws/0/margin"),
@@ -363,6 +367,7 @@ def test_the_program_of_the_how_to_draws_what_the_exchange_takes(
     monkeypatch.chdir(tmp_path)
     page = Path(__file__).parents[2] / "docs" / "how-to" / "measure-at-source.md"
     (program,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "sierra-signing.pub.json").write_text(json.dumps(public(small.signing_keys["sierra"])))
     names: dict[str, Any] = {"rows": ROWS}
 
     exec(program, names)
@@ -391,6 +396,7 @@ def console(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Console]:
     folder.mkdir()
     found = Console(folder, {"PARLEY_URL": url})
     found.write("sierra-client.json", small.client_keys["sierra"])
+    found.write("sierra-signing.pub.json", public(small.signing_keys["sierra"]))
     found.write("cells.csv", csv_text([fills_row(members=LONG[0]), fills_row("south", "M", members=LONG[1])]))
     yield found.of("sierra")
     server.shutdown()
@@ -399,9 +405,16 @@ def console(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Console]:
     small.wiring.database.close()
 
 
-def measure(console: Console, *words: object) -> tuple[object, ...]:
+def measure(
+    console: Console,
+    cells: Path | None = None,
+    contract: Path | None = None,
+    feed: str = "fills",
+    month: str = "2025-01",
+) -> tuple[object, ...]:
     folder = console.folder
-    return ("measure", folder / "contract.json", "fills", "2025-01", *(words or (folder / "cells.csv",)))
+    pinned = ("--signed-with", folder / "sierra-signing.pub.json")
+    return ("measure", contract or folder / "contract.json", feed, month, cells or folder / "cells.csv", *pinned)
 
 
 def test_a_provider_measures_on_its_own_machine_and_posts_the_release(console: Console) -> None:
@@ -442,7 +455,7 @@ def test_cells_of_a_feed_measured_at_source_are_not_sent(console: Console) -> No
 
 def test_what_cannot_be_measured_is_said_in_one_sentence_and_writes_nothing(console: Console) -> None:
     contract = console.write("contract.json", console.done("contract", "show", CONTRACT, "--json"))
-    out, cells = console.folder / "release.json", console.folder / "cells.csv"
+    out = console.folder / "release.json"
     bad = console.write("bad.json", {"rows": [fills_row(members="<11"), fills_row("south", members=LONG[2])]})
     broken = console.write("broken.json", {"rows": [fills_row(members=LONG[3], days_covered=LONG[4])]})
     empty = console.write("empty.json", {"rows": []})
@@ -453,14 +466,36 @@ def test_what_cannot_be_measured_is_said_in_one_sentence_and_writes_nothing(cons
     assert "post the true count" in console.refused(*measure(console, bad), "--out", out)
     assert "breaks the contribution bound" in console.refused(*measure(console, broken), "--out", out)
     assert "repeat with --empty" in console.refused(*measure(console, empty), "--out", out)
-    assert "or was altered" in console.refused("measure", other, "fills", "2025-01", cells, "--out", out)
-    assert "(feed-not-found)" in console.refused("measure", contract, "pills", "2025-01", cells, "--out", out)
-    assert "run from 2025-01" in console.refused("measure", contract, "fills", "2024-01", cells, "--out", out)
-    assert "(measured-in-exchange)" in console.refused("measure", contract, "adherence", "2025", cells, "--out", out)
+    assert "or was altered" in console.refused(*measure(console, contract=other), "--out", out)
+    assert "(feed-not-found)" in console.refused(*measure(console, feed="pills"), "--out", out)
+    assert "run from 2025-01" in console.refused(*measure(console, month="2024-01"), "--out", out)
+    assert "(measured-in-exchange)" in console.refused(*measure(console, feed="adherence", month="2025"), "--out", out)
     assert not out.exists()
     console.done(*measure(console, empty), "--out", out, "--empty")
     assert out.exists()
     assert find_markers("".join(console.printed).encode()) == set()
+
+
+def test_a_contract_is_measured_by_only_if_the_provider_knows_it_to_be_signed(console: Console) -> None:
+    contract = console.write("contract.json", console.done("contract", "show", CONTRACT, "--json"))
+    shown = console.done("contract", "show", CONTRACT)
+    digest = json.loads(contract.read_text())["digest"]
+    out, key = console.folder / "release.json", console.folder / "sierra-signing.pub.json"
+    words = ("measure", contract, "fills", "2025-01", console.folder / "cells.csv", "--out", out)
+    private = console.write("private.json", new_private_jwk("ES384"))
+    other = console.write("other.pub.json", public(new_private_jwk("ES384")))
+
+    for unpinned in (words, (*words, "--digest", digest, "--signed-with", key)):
+        said = console.refused(*unpinned, exit_code=2)
+        assert "--digest HEX" in said
+        assert "--signed-with KEY.pub.json" in said
+    assert "not the one that you signed" in console.refused(*words, "--digest", "00" * 32)
+    assert "none of its signatures was made with your key" in console.refused(*words, "--signed-with", other)
+    assert "holds a private key" in console.refused(*words, "--signed-with", private)
+    assert not out.exists()
+    assert digest in shown
+    assert digest in console.done(*words, "--digest", digest)
+    assert out.exists()
 
 
 def test_a_release_file_says_itself_what_it_is_of(console: Console) -> None:

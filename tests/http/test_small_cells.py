@@ -182,6 +182,42 @@ def test_a_share_of_days_is_masked_with_its_rest(masking: SmallExchange, uncover
     assert table(answer(masking, "pdc_pooled", by="region", periods="2025-01"))["north",]["state"] == state
 
 
+@pytest.mark.parametrize(
+    ("adherent", "other", "states"),
+    [
+        (294, 6, ["shown", "suppressed", "suppressed"]),
+        (294, 0, ["shown", "suppressed", "shown"]),
+        (290, 10, ["shown", "suppressed", "suppressed"]),
+        (289, 11, ["shown", "shown", "shown"]),
+        (300, 0, ["shown", "shown", "shown"]),
+        (150, 150, ["shown", "shown", "shown"]),
+        (6, 200, ["shown", "suppressed", "shown"]),
+    ],
+)
+@pytest.mark.parametrize("statistic", ["counts", "joint_table"])
+def test_a_count_of_persons_is_masked_with_the_rest_of_those_who_hold_it(
+    migrated_sqlite_url: str, statistic: str, adherent: int, other: int, states: list[str]
+) -> None:
+    small = SmallExchange(migrated_sqlite_url, noise=NoNoise())
+    names = ("members", "adherent", "other")
+    parted = support_feed(
+        measures={name: {"unit": "persons", "bound": 1} for name in names}, invariants=["adherent + other <= members"]
+    )
+    small.agree(small_contract(rules=RULES, feeds=[fills_feed(), parted]))
+    post(small, "fills", shared_out("2025-01", [fills_row()]))
+    cell = {"coverage": "in_network", "region": "north", "members": 300, "adherent": adherent, "other": other}
+    post(small, "support", {(BRAND, "2025-01"): [cell]})
+    question = {"by": "region", "periods": "2025-01"} | ({"feed": "support"} if statistic == "counts" else {})
+
+    answered = answer(small, statistic, explain="true", **question)
+
+    rows = {row["figure"]: row for row in answered["rows"] if row["key"]["region"] == "north"}
+    assert [rows[name]["state"] for name in names] == states
+    assert [rows[name]["interval"] is None for name in names] == [state == "suppressed" for state in states]
+    alone = answer(small, statistic, measures="adherent", **question)
+    assert table(alone, "adherent")["north",]["state"] == states[1], "whatever is asked beside it"
+
+
 def test_nothing_of_a_masked_row_can_tell_its_value(masking: SmallExchange) -> None:
     """Two exchanges' worth of small cells give the same row: no end, flag or working depends on what is hidden."""
     few = [(1, 1), (2, 2), (10, 3)]

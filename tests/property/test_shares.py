@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from privacy.arrays import Floats
-from privacy.shares import FULL_TABLE_FLOOR, MILLION, entry_variances, shares_of_margins, shares_of_measures
+from privacy.shares import FULL_TABLE_FLOOR, MILLION, _shares_of_margins, shares_of_margins, shares_of_measures
 
 Axes = frozenset[int]
 Wanted = dict[Axes, int]
@@ -183,18 +183,6 @@ def test_no_shares_whatever_improve_the_objective_by_more_than_a_thousandth(
     assert formula.of(as_floats(shares_of_margins(sizes, wanted))) <= formula.lower_bound() + 0.001
 
 
-@given(problems(), st.integers(0, 2**32))
-def test_variances_are_those_of_dense_least_squares(problem: tuple[list[int], Wanted], seed: int) -> None:
-    sizes, wanted = problem
-    random = np.random.default_rng(seed)
-    noise = {margin: float(random.uniform(0.5, 200)) for margin in subsets(len(sizes)) if random.random() < 0.5}
-    noise[frozenset(range(len(sizes)))] = 7.0
-    tables = list(wanted)
-    ours = entry_variances(sizes, noise, tables)
-    dense = dense_variances(sizes, {margin: 1 / variance for margin, variance in noise.items()}, tables)
-    assert np.allclose(ours, dense, rtol=1e-9)
-
-
 def test_naming_only_the_full_table_measures_only_the_full_table() -> None:
     full = frozenset({0, 1})
     assert shares_of_margins([4, 5], {full: 1}) == {full: MILLION}
@@ -219,7 +207,7 @@ def test_a_heavier_table_becomes_more_accurate() -> None:
     variances = []
     for weight in (1, 3, 10):
         shares = as_floats(shares_of_margins(sizes, {tables[0]: weight, tables[1]: 1}))
-        variances.append(entry_variances(sizes, {m: 1 / share for m, share in shares.items()}, tables)[0])
+        variances.append(dense_variances(sizes, shares, tables)[0])
     assert variances[0] > variances[1] > variances[2]
 
 
@@ -253,7 +241,14 @@ def test_with_six_dimensions_too_nothing_improves_by_more_than_a_thousandth(tabl
 @pytest.mark.parametrize("tables", [1, 10, 100])
 def test_shares_of_many_dimensions_take_less_than_a_second(sizes: tuple[int, ...], tables: int) -> None:
     wanted = many_tables(len(sizes), tables)
-    assert min(timeit.repeat(lambda: shares_of_margins(sizes, wanted), number=1, repeat=3)) < 1
+    assert (
+        min(
+            timeit.repeat(
+                lambda: shares_of_margins(sizes, wanted), setup=_shares_of_margins.cache_clear, number=1, repeat=3
+            )
+        )
+        < 1
+    )
 
 
 @pytest.mark.parametrize(

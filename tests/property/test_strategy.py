@@ -22,7 +22,7 @@ from privacy.mechanism import MAX_SIGMA, charge_nano
 from privacy.plan import Draw, MeasurementPlan, PlanNotSound
 from privacy.plan_words import explain_plan
 from privacy.sensitivity import root_up
-from privacy.shares import shares_of_margins, shares_of_measures
+from privacy.shares import _shares_of_margins, shares_of_margins, shares_of_measures
 from privacy.strategy import BudgetTooSmall, FeedDesign, Table, make_plan, releases_paid, wanted_tables
 from privacy.units import NANO, budget_nano, rho_text
 
@@ -157,7 +157,10 @@ def test_the_plan_of_six_dimensions_and_ten_tables_takes_less_than_a_second() ->
     sizes = {"a": 10, "b": 6, "c": 2, "d": 5, "e": 4, "f": 3}
     tables = tuple(Table(by) for by in list(combinations(sizes, 2))[:7] + list(combinations(sizes, 3))[:3])
     feed = FeedDesign(sizes, {f"measure_{i}": i + 1 for i in range(5)}, {"measure_0": 1000}, tables)
-    assert min(timeit.repeat(lambda: make_plan(feed, 2_083_333), number=1, repeat=3)) < 1
+    assert (
+        min(timeit.repeat(lambda: make_plan(feed, 2_083_333), setup=_shares_of_margins.cache_clear, number=1, repeat=3))
+        < 1
+    )
 
 
 def test_the_plan_does_not_depend_on_the_process_that_makes_it() -> None:

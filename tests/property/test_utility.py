@@ -12,10 +12,8 @@ from benchmarks.errors import Query, fitted, gaussian_sigma, naive_queries, parl
 from benchmarks.simulation import largest_deviation
 from benchmarks.utility import random_lists, report
 from benchmarks.workload import MONTHS, MONTHS_IN, QUESTIONS, SIZES, WITHOUT_TIME, K, Question
-from privacy.shares import entry_variances
+from privacy.accuracy import PlanNoise
 from privacy.units import budget_nano
-
-DIMENSIONS = tuple(SIZES)
 
 
 @pytest.mark.parametrize("questions", [QUESTIONS, WITHOUT_TIME])
@@ -37,11 +35,12 @@ def test_the_naive_queries_spend_exactly_the_budget() -> None:
 
 
 def test_parleys_errors_are_those_of_the_fit_that_it_ships_summed_over_months() -> None:
-    noise = {frozenset(map(DIMENSIONS.index, draw.margin)): draw.variance for draw in parleys_plan(QUESTIONS).draws}
-    margins = [frozenset(map(DIMENSIONS.index, question.by)) for question in QUESTIONS]
-    of_a_month = entry_variances(tuple(SIZES.values()), noise, margins)
-    for spectrum, question, variance in zip(spectra_of(QUESTIONS)["parley"], QUESTIONS, of_a_month, strict=True):
-        assert spectrum.variance == pytest.approx(variance * MONTHS_IN[question.grain], rel=1e-9)
+    plan = parleys_plan(QUESTIONS)
+    (measure,) = {draw.measure for draw in plan.draws}
+    noise = PlanNoise(plan, SIZES)
+    for spectrum, question in zip(spectra_of(QUESTIONS)["parley"], QUESTIONS, strict=True):
+        of_a_month = noise.variance(measure, dict.fromkeys(question.by, 1))
+        assert spectrum.variance == pytest.approx(of_a_month * MONTHS_IN[question.grain], rel=1e-9)
 
 
 def test_months_and_their_sum_fit_together_as_on_paper() -> None:

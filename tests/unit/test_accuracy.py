@@ -21,6 +21,7 @@ from contracts.wishes import Budget, read_wishes, smallest_budget
 from privacy.accuracy import RATES, PlanNoise, count_width, largest_scale, rate_width, smallest_reaching
 from privacy.inference import fit
 from privacy.plan import Draw, MeasurementPlan
+from privacy.strategy import make_plan
 from tests.support.small_exchange import PAYERS, adherence_feed, fills_feed, small_contract, support_feed
 
 Z = float(norm.ppf(0.975))
@@ -273,7 +274,7 @@ def test_the_curve_is_that_of_real_plans(previewed: Preview, name: str) -> None:
 
     assert [by for by, _ in marked.half_widths] == [row.by for row in found.rows if row.figure == lead]
     for point in (found.curve[0], marked, found.curve[-1]):
-        real = dict(found.lead.by_table(noise_at(found.feed, point.rho_nano)))
+        real = dict(found.lead.by_table(noise_at(found.lead.figure, point.rho_nano)))
         assert dict(point.half_widths) == pytest.approx(real, rel=2e-3)
 
 
@@ -302,8 +303,9 @@ def test_a_rate_without_an_expected_size_is_named_and_not_predicted() -> None:
 def test_a_contract_of_too_many_tables_is_refused() -> None:
     large = document()
     fills, _, support = large["feeds"]
-    measures = {f"m{i}": {"unit": "persons", "bound": 1} for i in range(26)}
-    bare = {**fills, "measures": measures, "invariants": [], "expected": {}, "rho": "0.0001"}
+    measures = {f"m{i}": {"unit": "persons", "bound": 1} for i in range(60)}
+    full = [{"by": fills["dimensions"]}]
+    bare = {**fills, "measures": measures, "invariants": [], "expected": {}, "tables": full, "rho": "0.0001"}
     large["feeds"] = [*({**bare, "name": f"fills{i}"} for i in range(20)), support]
 
     with pytest.raises(ContractInvalid) as refused:
@@ -338,7 +340,8 @@ def predicted(budget: Budget, rho_nano: int) -> float:
     """The half-width that the plan of this ceiling gives, as the wish states it, reckoned from scratch."""
     wish = budget.wish
     feed = replace(wish.figure.feed, rho_nano=rho_nano)
-    width = figure_of(feed, wish.figure.name).width(noise_at(feed, rho_nano), wish.by, wish.span)
+    noise = PlanNoise(make_plan(feed.design, feed.charge_nano), feed.design.sizes)
+    width = figure_of(feed, wish.figure.name).width(noise, wish.by, wish.span)
     assert width.expected is not None
     return 100 * width.half_width / width.expected if wish.text.endswith("%") else width.half_width
 

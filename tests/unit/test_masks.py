@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.invariants import parse_invariant
-from contracts.statistics.masks import in_small_cell, persons_behind
+from contracts.statistics.masks import in_small_cell, persons_behind, wholes_of
 from contracts.terms import FeedTerms, MeasureTerms
 from tests.unit.terms import some_feed
 
@@ -62,6 +62,38 @@ def test_a_measure_that_persons_only_lie_below_is_made_of_all_of_them() -> None:
 def test_invariants_in_a_circle_come_to_an_end() -> None:
     feed = a_feed({"a": "days", "b": "days", "members": "persons"}, "a <= b", "b <= a", "b <= 9 * members")
     assert persons_behind(feed, "a") == ("members",)
+
+
+@pytest.mark.parametrize(
+    ("measure", "wholes"),
+    [
+        ("adherent", {"members", "insured"}),
+        ("other", {"members", "insured"}),
+        ("members", {"insured"}),
+        ("insured", set()),
+        # No whole: of one or the other, of several each, or not in persons.
+        ("movers", set()),
+        ("visitors", set()),
+        ("days", set()),
+    ],
+)
+def test_the_persons_who_hold_others_are_told_by_the_invariants(measure: str, wholes: set[str]) -> None:
+    names = ("adherent", "other", "members", "insured", "movers", "visitors")
+    feed = a_feed(
+        dict.fromkeys(names, "persons") | {"days": "days"},
+        "adherent + other <= members",
+        "members <= insured",
+        "members <= adherent + other",
+        "movers <= adherent + other",
+        "visitors <= 2 * members",
+        "days <= members",
+    )
+    assert set(wholes_of(feed, measure)) == wholes
+
+
+def test_persons_who_are_the_same_by_the_invariants_hold_each_other() -> None:
+    feed = a_feed({"a": "persons", "b": "persons"}, "a <= b", "b <= a")
+    assert (wholes_of(feed, "a"), wholes_of(feed, "b")) == (("b",), ("a",))
 
 
 def test_without_persons_a_measure_has_none_behind_it() -> None:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from contracts.periods import NotAPeriod
 from contracts.refusals import QuestionInvalid
 from contracts.statistics.as_of import find_number, names_of
+from contracts.statistics.catalogue import OFFERED
 from contracts.statistics.questions import (
+    MAX_ROWS,
     Question,
     buckets_of,
     check_question,
@@ -18,6 +20,7 @@ from contracts.statistics.questions import (
     groups_of,
     selected_periods,
 )
+from contracts.terms import MeasureTerms
 from tests.unit.terms import some_feed, some_terms
 
 FILLS, ADHERENCE = some_feed(), some_feed("adherence")
@@ -142,10 +145,12 @@ def test_time_is_told_apart_from_dimensions() -> None:
 # --- faults
 
 
-def codes(question: Question, *, by_at_most: int = 3, rollups: tuple[str, ...] = ("quarter", "year")) -> list[str]:
+def codes(
+    question: Question, *, by_at_most: int = 3, rollups: tuple[str, ...] = ("quarter", "year"), figures: int = 1
+) -> list[str]:
     terms = some_terms(rollups=rollups)
     try:
-        check_question(question, terms, (FILLS,), by_at_most)
+        check_question(question, terms, (FILLS,), (figures,), by_at_most)
     except QuestionInvalid as refusal:
         return [f"{fault.pointer} {fault.code}" for fault in refusal.faults]
     return []
@@ -202,8 +207,41 @@ def test_a_grain_that_the_contract_does_not_roll_up_to_is_refused() -> None:
 
 def test_a_feed_by_the_year_cannot_be_asked_by_month() -> None:
     with pytest.raises(QuestionInvalid) as raised:
-        check_question(a_question(by=("month",)), some_terms(), (ADHERENCE,), 3)
+        check_question(a_question(by=("month",)), some_terms(), (ADHERENCE,), (1,), 3)
     assert [fault.code for fault in raised.value.faults] == ["grain_unknown"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "strata"),
+    [({}, 1), ({"by": ("region",)}, 3), ({"by": ("region", "sex", "month")}, 144), ({"by": ("quarter",)}, 8)],
+)
+def test_an_answer_of_more_rows_than_one_may_have_is_refused(parts: dict[str, object], strata: int) -> None:
+    most = MAX_ROWS // strata
+    assert codes(a_question(**parts), figures=most) == []
+    assert codes(a_question(**parts), figures=most + 1) == ["/by too_many_rows"]
+
+
+def test_the_rows_of_every_feed_count() -> None:
+    both, half = (FILLS, ADHERENCE), MAX_ROWS // 2
+    check_question(a_question(), some_terms(), both, (half, half), 3)
+    with pytest.raises(QuestionInvalid, match="does not fit"):
+        check_question(a_question(), some_terms(), both, (half, half + 1), 3)
+
+
+@pytest.mark.parametrize("chosen", [(), ("a",), ("a", "c"), ("a", "b", "c")])
+def test_without_measures_all_of_those_that_can_be_chosen_are_figures(chosen: tuple[str, ...]) -> None:
+    feed = replace(FILLS, measures={name: MeasureTerms("persons", 1) for name in ("a", "b", "c")})
+    question = a_question(measures=chosen)
+    count = len(chosen) or 3
+    assert OFFERED["counts"].figures(question, (feed,)) == (count,)
+    assert OFFERED["joint_table"].figures(question, (FILLS, feed)) == (1, count)
+
+
+def test_a_statistic_with_measures_of_its_own_shows_one_figure() -> None:
+    assert OFFERED["adherence_rate"].figures(a_question(), (ADHERENCE,)) == (1,)
+    assert OFFERED["pdc_pooled"].figures(a_question(), (FILLS,)) == (1,)
+    # Both sides of the quotient have the same strata.
+    assert OFFERED["psp_penetration"].figures(a_question(), (FILLS, FILLS)) == (1, 0)
 
 
 def test_a_feed_can_be_asked_as_of_each_measurement_that_its_contract_schedules() -> None:

@@ -18,13 +18,14 @@ from api.auth.keys import new_private_jwk
 from contracts.agreeing import with_plans
 from contracts.canonical import digest_of
 from contracts.drafting.feeds import MAX_PERIODS
-from contracts.measuring import DuePeriod, NotAContract, draw_at_source, get_due_period
+from contracts.measuring import DuePeriod, NotAContract, NotWhatWasSigned, draw_at_source, get_due_period
 from contracts.parties import JsonObject
 from contracts.refusals import (
     CellsInvalid,
     ContractNotInForce,
     FeedNotFound,
     MeasuredInExchange,
+    NotTheProvider,
     PeriodNotOver,
     PeriodOutsideContract,
     PlanNotOfContract,
@@ -77,7 +78,9 @@ CONTRACT = signed()
 
 
 def due_period(contract: JsonObject = CONTRACT, feed: str = "fills", period: str = "2025-01") -> DuePeriod:
-    return get_due_period(contract, feed, period, now=NOW)
+    """By the digest that the contract itself states, for tests of what else is checked."""
+    pinned = contract["digest"] if isinstance(contract, dict) and contract.get("digest") else CONTRACT["digest"]
+    return get_due_period(contract, feed, period, trusted=pinned, now=NOW)
 
 
 def altered(**changes: Any) -> JsonObject:
@@ -125,7 +128,54 @@ REFUSED: dict[str, tuple[type[Refusal], tuple[str, str, int]]] = {
 @pytest.mark.parametrize(("refusal", "wanted"), REFUSED.values(), ids=REFUSED)
 def test_what_the_exchange_would_refuse_is_not_drawn(refusal: type[Refusal], wanted: tuple[str, str, int]) -> None:
     with pytest.raises(refusal):
-        get_due_period(CONTRACT, *wanted, now=NOW)
+        get_due_period(CONTRACT, *wanted, trusted=CONTRACT["digest"], now=NOW)
+
+
+def forged() -> JsonObject:
+    """What an exchange could answer that wants the cells: ceilings without end, a plan with next to no noise, and
+    signatures of everybody with keys of its own making."""
+    rich = {"rho": "1000", "k": 1, "last_period": "2025-12"}
+    ceilings = dict.fromkeys(DOCUMENT["privacy"]["ceilings"], "1000")
+    feeds = [SOURCE_FILLS | rich, *DOCUMENT["feeds"][1:]]
+    contract = signed(feeds=feeds, privacy=DOCUMENT["privacy"] | {"ceilings": ceilings})
+    key = new_private_jwk("ES384")
+    jws = sign(contract["document"], key, "Ann", "Officer")
+    made_up = {"kid": key["kid"], "public_key": public_members(key), "jws": jws}
+    return contract | {"signatures": [found | made_up for found in contract["signatures"]]}
+
+
+def test_nothing_is_drawn_under_a_contract_that_the_exchange_made_up() -> None:
+    made_up = forged()
+    key = public_members(PRIVATE_KEY)
+    relabelled = made_up | {"signatures": [made_up["signatures"][0] | {"public_key": key}, *made_up["signatures"][1:]]}
+    # With the exchange's word for the pin it would be drawn: nothing else is wrong with it.
+    assert get_due_period(made_up, "fills", "2025-01", trusted=made_up["digest"], now=NOW).feed.rho_nano == 1000 * 10**9
+
+    for trusted in (CONTRACT["digest"], "", key, {}):
+        with pytest.raises(NotWhatWasSigned):
+            get_due_period(made_up, "fills", "2025-01", trusted=trusted, now=NOW)
+    with pytest.raises(NotAContract):
+        get_due_period(relabelled, "fills", "2025-01", trusted=key, now=NOW)
+
+
+def test_the_providers_own_key_is_as_good_as_the_digest() -> None:
+    by_digest, by_key = (
+        get_due_period(CONTRACT, "fills", "2025-01", trusted=trusted, now=NOW)
+        for trusted in (CONTRACT["digest"].upper(), public_members(PRIVATE_KEY))
+    )
+
+    assert by_key == by_digest
+
+
+def test_the_key_of_a_party_that_does_not_post_the_feed_is_refused() -> None:
+    document, brands_own = CONTRACT["document"], new_private_jwk("ES384")
+    brand = document["parties"][-1]["organisation"]
+    jws = sign(document, brands_own, "Ben", "Officer")
+    own = {"kid": brands_own["kid"], "public_key": public_members(brands_own), "jws": jws, "signer_name": "Ben"}
+    contract = altered(signatures=[CONTRACT["signatures"][0], signature(document, brand) | own])
+
+    with pytest.raises(NotTheProvider):
+        get_due_period(contract, "fills", "2025-01", trusted=public_members(brands_own), now=NOW)
 
 
 def test_a_plan_that_hides_too_little_is_not_drawn_by_though_all_have_signed_it() -> None:
@@ -262,7 +312,8 @@ HEAVY = {"flask", "sqlalchemy", "marshmallow", "pyarrow", "alembic", "psycopg", 
 def test_measuring_needs_neither_web_nor_database(tmp_path: Path) -> None:
     (tmp_path / "contract.json").write_text(json.dumps(CONTRACT))
     (tmp_path / "cells.json").write_text(json.dumps({"rows": [fills_row("northeast")]}))
-    words = ["measure", "contract.json", "fills", "2025-01", "cells.json", "--out", "release.json"]
+    pinned = ["--digest", CONTRACT["digest"]]
+    words = ["measure", "contract.json", "fills", "2025-01", "cells.json", *pinned, "--out", "release.json"]
     script = (
         "import sys; from api.cli import main\n"
         f"main({words!r}, standalone_mode=False)\n"

@@ -10,6 +10,7 @@ from adapters.database.stores.contracts import SqlContractStore
 from adapters.database.stores.ledger import SqlLedgerStore
 from adapters.database.stores.parties import SqlPartyStore
 from adapters.database.stores.releases import SqlReleaseStore
+from adapters.database.stores.stored import SqlStoredRows
 from adapters.database.stores.submissions import SqlSubmissionStore
 
 
@@ -23,6 +24,7 @@ class SqlStores:
     submissions: SqlSubmissionStore
     releases: SqlReleaseStore
     assertions: SqlAssertionStore
+    stored: SqlStoredRows
 
     @classmethod
     def within(cls, connection: sa.Connection) -> Self:
@@ -33,4 +35,5 @@ class SqlStores:
             SqlSubmissionStore(connection),
             SqlReleaseStore(connection),
             SqlAssertionStore(connection),
+            SqlStoredRows(connection),
         )

@@ -35,6 +35,12 @@ class SqlContractStore:
         )
         return next(self._read(query), None)
 
+    def get_version(self, contract_id: str, version: int) -> ContractRecord:
+        """One version, which exists."""
+        key = (contracts.c.id == contract_id, contracts.c.version == version)
+        (record,) = self._read(select_fields(contracts, ContractRecord).where(*key))
+        return record
+
     def list_for(self, organisation_id: str) -> list[ContractRecord]:
         named = sa.exists().where(
             contract_parties.c.contract_id == contracts.c.id,

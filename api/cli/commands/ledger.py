@@ -15,7 +15,7 @@ from api.schemas.submissions import nano_json
 from contracts.parties import JsonObject
 from contracts.recomputing import Difference, recompute
 from contracts.terms import read_terms
-from contracts.verifying import Verified, verify_ledgers
+from contracts.verifying import Verification, Verified, VerifiedRows, verify_ledgers
 from privacy.units import rho_text
 
 
@@ -35,7 +35,7 @@ def show(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
 
 
 @ledger.command(epilog="\b\nExamples:\n  parley ledger verify\n  parley ledger verify --contract dsc-helixor-adherence")
-@click.option("--population", metavar="ID", help="Only this population; all of them unless given.")
+@click.option("--population", metavar="ID", help="Only this population's entries; all unless given.")
 @click.option("--contract", metavar="CONTRACT", help="As a party: your own population, from what the exchange answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was recomputed, and every difference, as JSON.")
 @client_options(required=False)
@@ -49,9 +49,9 @@ def verify(
 ) -> None:
     """Recompute every loss from the recorded events, and compare it with what the ledger says.
 
-    The operator's command, on the database of PARLEY_DATABASE_URL, against contracts, signatures, submissions and
-    releases too. With --contract it is a party's: it reads its ledger and contracts over HTTP, and reckons here, so
-    that it need not believe the exchange's arithmetic. Exit code 1 when anything differs.
+    The operator's command, on the database of PARLEY_DATABASE_URL, with all contracts, signatures, submissions and
+    releases, whosever they are. With --contract it is a party's: it reads its ledger and contracts over HTTP, and
+    reckons here, so that it need not believe the exchange's arithmetic. Exit code 1 when anything differs.
     """
     if contract is None:
         with operating() as database:
@@ -60,15 +60,15 @@ def verify(
         raise click.UsageError("--contract goes with --client-id and --client-key, and without --population.")
     else:
         with calling(url, client_id, client_key) as client:
-            found = [_verify_own(client, contract)]
+            found = Verification((_verify_own(client, contract),), rows=None)
     if as_json:
-        say_json({"populations": [_verified_json(verified) for verified in found]})
+        say_json(_verification_json(found))
     else:
-        _say_verified(found)
-    differences = [difference for verified in found for difference in verified.differences]
-    if differences:
-        raise Failure(f"The ledger does not follow from its events: {_times(len(differences), 'difference')}.",
-                      map(_difference, differences))  # fmt: skip
+        _say_verified(found.populations)
+        _say_looked_at(found.rows)
+    if found.differences:
+        raise Failure(f"The ledger does not follow from its events: {_times(len(found.differences), 'difference')}.",
+                      map(_difference, found.differences))  # fmt: skip
 
 
 def _verify_own(client: ExchangeClient, contract_id: str) -> Verified:
@@ -100,6 +100,24 @@ def _say_verified(found: Iterable[Verified]) -> None:
         say(f"{verified.population}: {counted}; loss rho {rho_text(verified.loss_nano)}, {outcome}")
 
 
+def _say_looked_at(rows: VerifiedRows | None) -> None:
+    if rows is not None:
+        counted = (_times(rows.contracts, "contract"), _times(rows.submissions, "submission"))
+        outcome = _times(len(rows.differences), "difference") if rows.differences else "as they should be"
+        say(f"All {', '.join(counted)} and {_times(rows.releases, 'release')} of the database: {outcome}")
+    say(
+        "Not to be seen from here: last entries of a ledger that were taken out together with their submissions and "
+        "releases. Compare it with the providers' receipts, or with a copy of before."
+    )
+
+
+def _verification_json(found: Verification) -> JsonObject:
+    return {
+        "populations": [_verified_json(verified) for verified in found.populations],
+        "rows": asdict(found.rows) if found.rows else None,
+    }
+
+
 def _verified_json(verified: Verified) -> JsonObject:
     return {
         "population": verified.population,
@@ -112,10 +130,10 @@ def _verified_json(verified: Verified) -> JsonObject:
 
 
 def _difference(difference: Difference) -> str:
-    where = difference.population
+    where = f"{difference.population}: " if difference.population is not None else ""
     if difference.sequence is not None:
-        where += f", entry {difference.sequence}"
-    return f"{where}: {difference.what} is recorded as {difference.recorded}, and should be {difference.expected}"
+        where = f"{difference.population}, entry {difference.sequence}: "
+    return f"{where}{difference.what} is recorded as {difference.recorded}, and should be {difference.expected}"
 
 
 def _times(count: int, one: str, many: str | None = None) -> str:
