@@ -16,6 +16,7 @@ setup: $(READY)  ## build the environment in .venv, nothing else
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parley needs Python 3.11 or later")'
+	@echo 'Building the environment in $(VENV); this takes a few minutes the first time.'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -39,10 +40,10 @@ check: $(READY)  ## style, types, layers, and that openapi.yaml is current
 	$(BIN)/lint-imports
 	$(BIN)/parley openapi --check
 
-study: $(READY)  ## how often the intervals hold the truth, and how wide they are
+study: $(READY)  ## how often the intervals hold the truth, and how wide they are (a few minutes)
 	$(BIN)/python -m benchmarks.interval_study
 
-utility: $(READY)  ## how accurate tables are, beside the other ways to spend the same budget
+utility: $(READY)  ## how accurate tables are, beside other ways to spend the same budget (up to a minute)
 	$(BIN)/python -m benchmarks.utility
 
 openapi: $(READY)  ## write openapi.yaml from the code

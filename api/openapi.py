@@ -14,9 +14,9 @@ from api.schemas.fields import ProblemSchema
 VERSION: Final = "1"
 _DESCRIPTION: Final = (
     "Insurers post longitudinal claims aggregates, brands post outcome aggregates, and both read joint statistics that "
-    "reveal nothing about any single person. A provider's period is measured once, under differential privacy, and "
-    "answered for ever: every answer is post-processing of stored noisy releases. Every error is a problem document "
-    "(RFC 9457) with a stable type, `urn:parley:problem:<code>`."
+    "reveal almost nothing about any single person; the ledger says how much. A provider's period is measured once, "
+    "under differential privacy, and answered for ever: every answer is post-processing of stored noisy releases. "
+    "Every error is a problem document (RFC 9457) with a stable type, `urn:parley:problem:<code>`."
 )
 
 

@@ -4,6 +4,7 @@ A type is `urn:parley:problem:<code>`; codes are stable and listed in docs/refer
 never reaches a client: what is not ours is answered with a sentence of ours.
 """
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import chain
@@ -38,6 +39,26 @@ _HTTP: Final[dict[int, tuple[str, str]]] = {
     422: ("input-invalid", "The input has faults."),
     431: ("request-malformed", "The request's header fields are too large."),
 }
+# What marshmallow says of a field, in our words.
+_FORMS: Final = tuple(
+    (re.compile(theirs), ours)
+    for theirs, ours in (
+        (r"Missing data for required field\.", "is required"),
+        (r"Unknown field\.", "is not a field here"),
+        (r"Field may not be null\.", "needs a value, not null"),
+        (r"Not a valid string\.", "a text"),
+        (r"Not a valid list\.", "a list"),
+        (r"Not a valid mapping type\.|Invalid input type\.", "an object"),
+        (r"Not a valid boolean\.", "true or false"),
+        (r"Not a valid (integer|number)\.", "a number"),
+        (r"Not a valid UUID\.", "a UUID, like 6f1c2b1e-8f0a-4b5e-9a57-0c4f7f5d2b11"),
+        (r"Must be one of: (.*)\.", r"one of \1"),
+        (r"Must be greater than or equal to (.*) and less than or equal to (.*)\.", r"a number from \1 to \2"),
+        (r"Length must be between (.*) and (.*)\.", r"a length from \1 to \2"),
+        (r"Shorter than minimum length (.*)\.", r"a length of at least \1"),
+        (r"Longer than maximum length (.*)\.", r"a length of at most \1"),
+    )
+)
 _INTERNAL: Final = "Something went wrong here. Nothing of your request is kept; try again or tell the operator."
 
 
@@ -99,8 +120,8 @@ def http_response(error: HTTPException) -> Response:
 
 
 def input_faults(messages: Any) -> Iterator[said.Fault]:
-    """Faults from marshmallow's nested messages: {location: {field: [text]}}. The texts are ours or marshmallow's
-    fixed ones, which never quote a value."""
+    """Faults from marshmallow's nested messages: {location: {field: [text]}}. The texts are ours, or marshmallow's
+    fixed ones in our words; none quotes a value."""
     return chain.from_iterable(_nested("", location) for location in messages.values())
 
 
@@ -110,7 +131,14 @@ def _nested(pointer: str, messages: Any) -> Iterator[said.Fault]:
             yield from _nested(_below(pointer, key), inner)
     else:
         for text in messages:
-            yield said.Fault(pointer, "field_invalid", str(text))
+            yield said.Fault(pointer, "field_invalid", _in_our_words(str(text)))
+
+
+def _in_our_words(text: str) -> str:
+    for theirs, ours in _FORMS:
+        if match := theirs.fullmatch(text):
+            return match.expand(ours)
+    return text
 
 
 def _below(pointer: str, key: object) -> str:

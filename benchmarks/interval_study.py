@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 
@@ -229,14 +230,29 @@ def cell(entry: Entry) -> str:
     return f"{100 * entry.coverage:>9.2f}{mark}{width:>8}{100 * entry.whole_range:>7.1f} "
 
 
+def told_as_it_goes(draws: int) -> list[Entry]:
+    """All entries. Most of the time goes into drawing; what is done is told on standard error."""
+    entries: list[Entry] = []
+    for sd in SDS:
+        told(f"sd {sd}: drawing the noise, {draws:,} draws an entry ...")
+        noise = Noise.draw(DiscreteGaussian(), sd, draws)
+        for people, found in groupby(study([noise]), key=lambda entry: entry.people):
+            entries += (done := list(found))
+            told(f"sd {sd}, cells of {people}: {sum(e.met for e in done)} of {len(done)} entries meet their goals.")
+    told("")
+    return entries
+
+
+def told(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Coverage and width of the intervals that answers show.")
     parser.add_argument("--draws", type=int, default=100_000, help="draws an entry (default: 100,000)")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of the table")
     options = parser.parse_args()
-    entries: list[Entry] = []
-    for sd in SDS:
-        entries += study([Noise.draw(DiscreteGaussian(), sd, options.draws)])
+    entries = told_as_it_goes(options.draws)
     met = all(entry.met for entry in entries)
     if options.json:
         document = {"confidence": CONFIDENCE, "draws": options.draws, "met": met, "entries": [*map(asdict, entries)]}

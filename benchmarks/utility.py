@@ -37,7 +37,7 @@ from privacy.units import budget_nano
 
 Report = dict[str, Any]
 
-# What the issue asks for: at most so much.
+# The aims of the design (docs/decisions/0013-shares.md): at most so much.
 GOALS: Final = {
     "geometric_mean_vs_naive": 0.6,
     "geometric_mean_vs_naive_fitted": 1.0,
@@ -122,14 +122,16 @@ def _ratios_for(questions: Sequence[Question]) -> dict[str, float]:
 def written(found: Report) -> str:
     """The report for people."""
     wide = max(len(question.name) for question in QUESTIONS)
-    lines = ["Relative error (root mean square over the mean entry), in percent", ""]
-    lines += [f"  {text}" for text in METHODS.values()]
+    lines = [*_about_the_setting(found["setting"]), ""]
+    lines += ["Relative error (root mean square over the mean entry), in percent", ""]
+    lines += [f"  {text[:3]} {method:15}{text[4:]}" for method, text in METHODS.items()]
     lines += ["", " " * wide + "".join(f"{f'({letter})':>9}" for letter in "abcde") + "    (c)/(a)  (c)/(d)"]
     for row in found["tables"]:
         cells = "".join(f"{100 * row[method]:9.4f}" for method in METHODS)
         against = f"{row['parley'] / row['naive']:11.2f}{row['parley'] / row['naive_fitted']:9.2f}"
         lines.append(f"{row['table']:{wide}}{cells}{against}")
-    lines.append("")
+    lines += ["", "Parley's error over that of another, (c)/(a) for naive; below 1 Parley is better. The goals are",
+              "the aims of the design, set for these tables."]  # fmt: skip
     for name in ratios_names(found):
         goal = (
             f"goal: at most {GOALS[name]:.2f}, {'met' if found['goals_met'][name] else 'MISSED'}"
@@ -149,6 +151,17 @@ def written(found: Report) -> str:
     return "\n".join(lines)
 
 
+def _about_the_setting(setting: Report) -> list[str]:
+    """The data, the budget and how much is asked."""
+    sizes = " x ".join(f"{name} ({size})" for name, size in SIZES.items())
+    return [
+        f"{setting['months']} months x {sizes}, {setting['members']:,} members, each in at most "
+        f"k = {setting['k']} months;",
+        f"rho {setting['rho']} a person in all (epsilon {setting['epsilon']:.2f} at delta {setting['delta']:g}); "
+        f"{len(QUESTIONS)} tables.",
+    ]
+
+
 def ratios_names(found: Report) -> list[str]:
     return [name for name, value in found.items() if isinstance(value, float)]
 
@@ -160,7 +173,15 @@ def _about_lists(found: Report) -> list[str]:
             met = found["share_of_lists_that_meet"].get(name)
             share = f"{met:14.0%}" if met is not None else ""
             lines.append(f"{name:34}{value['median']:9.3f}{value['smallest']:10.3f}{value['largest']:10.3f}{share}")
-    return lines
+    naive, fitted, worst = (found[name] for name in GOALS)
+    return [
+        *lines,
+        "",
+        '"Goal met by" is the share of these lists that reach an aim that was set for the tables above only.',
+        f"Over a whole list Parley's error is {naive['smallest']:.2f} to {naive['largest']:.2f} of (a)'s and "
+        f"{fitted['smallest']:.2f} to {fitted['largest']:.2f} of (d)'s; in a list's worst table",
+        f"it is {worst['smallest']:.2f} to {worst['largest']:.2f} times (d)'s.",
+    ]
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from contracts.parties import Caller
 from contracts.periods import Period
 from contracts.ports import BlockFormat, Clock, Database, Stores
 from contracts.records import ContractRecord, ReleaseRecord
-from contracts.refusals import NothingReleased
 from contracts.statistics.answers import Answer, Coverage, Label, State
+from contracts.statistics.as_of import FIRST, nothing_released
 from contracts.statistics.catalogue import OFFERED, get_statistic
 from contracts.statistics.declarations import Computed, Statistic
 from contracts.statistics.explaining import Explanation, explain
@@ -21,6 +21,9 @@ from contracts.statistics.questions import Question, check_question, selected_pe
 from contracts.statistics.selecting import get_feeds
 from contracts.statistics.slices import Slice, Vectors, coverage_of, cut_slice
 from contracts.terms import FeedTerms, Measured, Party, Terms
+
+# A feed, the periods asked of it, and what of them is open to the asker.
+_Part = tuple[FeedTerms, tuple[Period, ...], Opened]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,15 @@ class Asking:
             feeds = get_feeds(statistic, terms, question)
             check_question(question, terms, feeds, statistic.figures(question, feeds), grant.by_at_most)
             releases = stores.releases.list_for_contract(record.id, record.version)
-            opened = [open_releases(terms, feed, party.organisation, releases, question.as_of) for feed in feeds]
-            if statistic.whole_pools:
-                opened = [_whole(terms, feed, found) for feed, found in zip(feeds, opened, strict=True)]
-            periods = [selected_periods(question, feed) for feed in feeds]
-            if statistic.same_periods:
-                opened, periods = _in_common(opened, periods)
-            parts = zip(feeds, periods, opened, strict=True)
-            slices = tuple(self._slice(stores, terms, question, *part) for part in parts)
+
+            def parts(as_of: str) -> list[_Part]:
+                return _parts(terms, statistic, question, feeds, party.organisation, releases, as_of)
+
+            asked = parts(question.as_of)
+            if (lacking := _find_unopened(asked)) is not None:
+                feed, periods, _ = lacking
+                raise nothing_released(feed, periods, question.as_of, _find_unopened(parts(FIRST)) is None)
+            slices = tuple(self._slice(stores, terms, question, *part) for part in asked)
         computed = statistic.compute(question, terms.rules, slices)
         explanation = None
         if question.explain:
@@ -123,18 +127,35 @@ class Asking:
             blocks = stores.releases.get_blocks(release_ids)
             return {release_id: self._decode(release_id, blocks[release_id], digests) for release_id in release_ids}
 
-        part = cut_slice(question, feed, len(terms.providers_of(feed)), periods, opened, load)
-        if not part.releases:
-            raise NothingReleased(
-                f"Nothing of {feed.name} is open to you yet in the periods asked, as of {question.as_of}: too few "
-                "providers have posted. A pool opens with the contract's min_payers besides the asker.",
-                feed=feed.name,
-            )
-        return part
+        return cut_slice(question, feed, len(terms.providers_of(feed)), periods, opened, load)
 
 
 class BlockAltered(Exception):
     """A stored block is not the one that its receipt binds: never answer from it."""
+
+
+def _parts(
+    terms: Terms,
+    statistic: Statistic,
+    question: Question,
+    feeds: Sequence[FeedTerms],
+    asker: str,
+    releases: Sequence[ReleaseRecord],
+    as_of: str,
+) -> list[_Part]:
+    """Of each feed the periods asked, and what of it the asker may see."""
+    opened = [open_releases(terms, feed, asker, releases, as_of) for feed in feeds]
+    if statistic.whole_pools:
+        opened = [_whole(terms, feed, found) for feed, found in zip(feeds, opened, strict=True)]
+    periods = [selected_periods(question, feed) for feed in feeds]
+    if statistic.same_periods:
+        opened, periods = _in_common(opened, periods)
+    return list(zip(feeds, periods, opened, strict=True))
+
+
+def _find_unopened(parts: Sequence[_Part]) -> _Part | None:
+    """The first feed of which nothing is open in the periods asked."""
+    return next((part for part in parts if not any(str(period) in part[2] for period in part[1])), None)
 
 
 def _whole(terms: Terms, feed: FeedTerms, opened: Opened) -> Opened:

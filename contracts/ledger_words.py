@@ -14,7 +14,7 @@ class Subtotal:
     """How the loss of one generation of a feed comes about. Losses in nano-rho.
 
     largest_nano: sum of the k largest first measurements, `largest` of the `first` there are. further_nano: sum of the
-    `further` measurements, each in full.
+    `further` measurements, each in full; `restatements`: how many of them are one, the others being measured again.
     """
 
     account: FeedAccount
@@ -24,6 +24,7 @@ class Subtotal:
     largest_nano: int
     further: int
     further_nano: int
+    restatements: int
 
     @property
     def loss_nano(self) -> int:
@@ -34,10 +35,11 @@ class Subtotal:
         first = f"{_times(self.first, 'first measurement')} of {self.account.feed}"
         if self.largest < self.first:
             first += f", of which the {self.largest} largest count"
-        return (
-            f"{first}: rho {rho_text(self.largest_nano)}; {_times(self.further, 'further measurement')}, in full: "
-            f"rho {rho_text(self.further_nano)}."
-        )
+        texts = [f"{first}: rho {rho_text(self.largest_nano)}"]
+        if self.further:
+            what = "restatement" if self.restatements == self.further else "further measurement"
+            texts.append(f"{_times(self.further, what)}, in full: rho {rho_text(self.further_nano)}")
+        return f"{'; '.join(texts)}."
 
 
 def explain(entries: Sequence[Entry]) -> list[str]:
@@ -71,7 +73,8 @@ def _subtotal(account: FeedAccount, debits: Sequence[Entry]) -> Subtotal:
     # Debits of before k was recorded were all of one charge, so as many count as raised the loss.
     k = debits[0].event.get("k") or sum(entry.is_first and entry.increment_nano > 0 for entry in debits)
     largest = nlargest(k, first)
-    return Subtotal(account, k, len(first), len(largest), sum(largest), len(further), sum(further))
+    restatements = sum(entry.attempt == 1 and bool(entry.restatement) for entry in debits)
+    return Subtotal(account, k, len(first), len(largest), sum(largest), len(further), sum(further), restatements)
 
 
 def _grant(entry: Entry, granted_nano: int) -> str:

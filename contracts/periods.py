@@ -26,6 +26,12 @@ _FORMS = {
     Grain.QUARTER: re.compile(r"(\d{4})-Q([1-4])", re.ASCII),
     Grain.YEAR: re.compile(r"(\d{4})()", re.ASCII),
 }
+# Of the right form, with a number that no month or quarter may have.
+_NUMBERED = {
+    Grain.MONTH: re.compile(r"\d{4}-(\d\d)", re.ASCII),
+    Grain.QUARTER: re.compile(r"\d{4}-Q(\d)", re.ASCII),
+    Grain.YEAR: re.compile(r"(?!)()"),
+}
 _EXAMPLES = {Grain.MONTH: "2025-03", Grain.QUARTER: "2025-Q1", Grain.YEAR: "2025"}
 
 
@@ -41,7 +47,9 @@ class Period:
         """Raises NotAPeriod with an example of the right form."""
         match = _FORMS[grain].fullmatch(text)
         if match is None or match[1] == "0000":
-            raise NotAPeriod(f"a {grain} is written like {_EXAMPLES[grain]}")
+            numbered = _NUMBERED[grain].fullmatch(text)
+            lacking = f"there is no {grain} {numbered[1]}; " if match is None and numbered else ""
+            raise NotAPeriod(f"{lacking}a {grain} is written like {_EXAMPLES[grain]}")
         return cls(grain, int(match[1]) * (12 // _MONTHS[grain]) + int(match[2] or 1) - 1)
 
     def __str__(self) -> str:
@@ -66,6 +74,10 @@ class Period:
         if _MONTHS[grain] < _MONTHS[self.grain]:
             raise NotAPeriod(f"a {self.grain} does not lie within one {grain}")
         return Period(grain, self.index * _MONTHS[self.grain] // _MONTHS[grain])
+
+    def length_in(self, grain: Grain) -> int:
+        """How many periods of a finer (or the same) grain it holds."""
+        return _MONTHS[self.grain] // _MONTHS[grain]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ A document is weighed as it would be drafted: the same plan is made from it, and
 under that plan will carry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import exp
 from typing import Final
 
 from contracts.accounting import Ceilings, Loss, ceilings, loss
 from contracts.drafting import check_terms
-from contracts.parties import JsonObject
+from contracts.parties import JsonObject, Role
 from contracts.ports import Clock
 from contracts.predicting import (
     By,
@@ -27,6 +27,7 @@ from contracts.predicting import (
     unpredicted,
 )
 from contracts.refusals import ContractInvalid, Fault
+from contracts.statistics.catalogue import unanswered
 from contracts.terms import FeedTerms, Terms, read_terms
 from contracts.wishes import Budget, read_wishes, smallest_budget
 from privacy.accuracy import CONFIDENCE, RATES, PlanNoise
@@ -102,7 +103,10 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class FeedPreview:
-    """One feed. over_term: the most that a person may lose by it. one_release: what a period costs. plan: in words."""
+    """One feed. over_term: the most that a person may lose by it. one_release: what a period costs. plan: in words.
+
+    restatements: empty for a life table, which has none.
+    """
 
     feed: FeedTerms
     providers: int
@@ -130,12 +134,16 @@ class Attacker:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a contract would give, feed by feed, what it would cost, and the budgets that were asked for."""
+    """What a contract would give, feed by feed, what it would cost, and the budgets that were asked for.
+
+    unanswered: the statistics that it grants and that this version does not answer.
+    """
 
     terms: Terms
     feeds: tuple[FeedPreview, ...]
     ceilings: Ceilings
     budgets: tuple[Budget, ...]
+    unanswered: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,7 @@ class Previewing:
             feeds=tuple(_feed(terms, feed) for feed in terms.feeds),
             ceilings=ceilings(terms),
             budgets=tuple(smallest_budget(wish, terms) for wish in wishes),
+            unanswered=tuple(unanswered(terms)),
         )
 
 
@@ -191,16 +200,29 @@ def _feed(terms: Terms, feed: FeedTerms) -> FeedPreview:
             _row(figure, by, noise, providers) for figure in (*counts, *rates) for by in tables_of(feed, figure)
         ),
         lead=lead,
-        restatements=tuple(_price(lead, r, delta) for r in sorted({0, feed.restatements, feed.restatements + 1})),
+        restatements=() if feed.life_table else _prices(lead, delta),
         curve=tuple(_point(lead, noise, 10**exponent, delta) for exponent in CURVE),
         plan=explain_plan(feed.design, plan),
-        notes=tuple(f"{name} is not predicted: state the expected members." for name in unpredicted(feed)),
+        notes=tuple(_notes(terms, feed)),
     )
+
+
+def _notes(terms: Terms, feed: FeedTerms) -> Iterator[str]:
+    for name in unpredicted(feed):
+        yield f"{name} is not predicted: state the expected members."
+    others = len(terms.providers_of(feed)) - 1
+    if feed.provider is Role.PAYER and terms.find_grant(Role.PAYER) and others < terms.rules.min_payers:
+        yield "payers never see the pool of their own feeds: it needs min_payers besides themselves."
 
 
 def _row(figure: Figure, by: By, noise: PlanNoise, providers: int) -> TableRow:
     widths = tuple(figure.width(noise, by, span) for span in spans_of(figure.feed, providers))
     return TableRow(by, cells(figure.feed, by), figure.name, figure.unit, widths)
+
+
+def _prices(lead: Lead, delta: str) -> tuple[RestatementPrice, ...]:
+    planned = lead.feed.restatements
+    return tuple(_price(lead, restatements, delta) for restatements in sorted({0, planned, planned + 1}))
 
 
 def _price(lead: Lead, restatements: int, delta: str) -> RestatementPrice:

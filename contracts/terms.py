@@ -153,6 +153,9 @@ class Grant:
     by_at_most: int
 
 
+MIN_PAYERS_DEFAULT: Final = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """min_payers: a pool opens with so many payers besides the asker. mask_below: noisy counts from 1 to one

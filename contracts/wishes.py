@@ -119,6 +119,8 @@ def _read(text: str, terms: Terms) -> Iterator[Wish]:
         raise _misfit("statistic_unknown", f"accuracies are predicted for {', '.join((COUNTS, *RATES))}")
     if (unit == "pp") != (statistic in RATES):
         raise _misfit("accuracy_invalid", "rates take percentage points (1.0pp), counts a number or a percentage (5%)")
+    if unit == "pp" and float(match["width"]) >= 100:
+        raise _misfit("accuracy_invalid", "a rate lies between 0 and 100%: want less than 100pp, such as 1.0pp")
     by = tuple(match["by"].split(",")) if match["by"] else ()
     if len(set(by)) < len(by):
         raise _misfit("dimension_repeated", "each dimension once")

@@ -37,7 +37,7 @@ _COMMANDS: Final = {
     epilog="\b\nSee it work:         parley demo\nHelp on a command:   parley COMMAND --help",
 )
 def main() -> None:
-    """Payers and brands post aggregates, and both read joint statistics that reveal nothing about any person.
+    """Payers and brands post aggregates, and both read joint statistics that reveal almost nothing about any person.
 
     The operator's commands (migrate, org, population, client, keys add) work on the database of
     PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage, token) call an exchange

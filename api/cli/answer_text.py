@@ -4,48 +4,49 @@ Zero, suppressed and missing are three different things, and look so.
 """
 
 from api.cli.explanation_text import say_explanation
-from api.cli.output import loss_text, say, say_table
+from api.cli.output import epsilon_text, loss_text, say, say_paragraph, say_table
 from contracts.parties import JsonObject
 
 
 def say_answer(answer: JsonObject) -> None:
-    """The rows, and below them estimand, intervals, labels, notes, coverage, the privacy statement, and the working
-    where it was asked for."""
+    """The rows, and below them estimand, intervals, labels, notes, coverage and the privacy loss; the whole privacy
+    statement and the working where an explanation was asked for."""
     _say_rows(answer)
     say()
-    say(answer["estimand"])
+    say_paragraph(answer["estimand"])
     percent = _percent(answer["confidence"])
-    say(f"Interval ({percent}): {answer['interval_covers']}")
+    say_paragraph(f"Interval ({percent}): {answer['interval_covers']}")
     if answer["total_interval_covers"]:
-        say(f"Total interval ({percent}): {answer['total_interval_covers']}")
+        say_paragraph(f"Total interval ({percent}): {answer['total_interval_covers']}")
     if answer["labels"]:
-        say(f"Labels: {', '.join(_words(label) for label in answer['labels'])}")
-    for note in answer["notes"]:
-        say(f"Note: {note}")
-    if any(row["value"] is not None and row["value"] < 0 for row in answer["rows"]):
-        say("Note: noise can take a small count below zero; it is not clipped, so that sums stay right.")
+        say_paragraph(f"Labels: {', '.join(_words(label) for label in answer['labels'])}")
+    for note in (*answer["notes"], *_of_noise(answer["rows"])):
+        say_paragraph(f"Note: {note}")
     for line in answer["coverage"]:
-        say(f"Coverage: {coverage_text(line)}")
+        say_paragraph(f"Coverage: {coverage_text(line)}")
     used = f"{len(answer['releases'])}, as of {answer['as_of']}"
-    say(f"Releases used: {used}, under the contract of digest {answer['contract_digest']}")
-    _say_privacy(answer["privacy"])
-    if "explanation" in answer:
+    say_paragraph(f"Releases used: {used}, under the contract of digest {answer['contract_digest']}")
+    if "explanation" not in answer:
+        _say_loss(answer["privacy"])
+    else:
+        _say_privacy(answer["privacy"])
         say_explanation(answer["explanation"])
 
 
 def coverage_text(line: JsonObject) -> str:
-    """One feed: how many of the periods asked it covers, by how many providers and restatements, and which it lacks."""
+    """One feed: how many of the periods asked it covers, by how many providers, by which measurements, and which it
+    lacks."""
     fewest, most = line["providers_fewest"], line["providers_most"]
     providers = str(most) if fewest == most else f"{fewest} to {most}"
     if fewest < line["providers"]:
         providers += f" of {line['providers']}"
     text = f"{line['feed']}, {len(line['covered'])} of {len(line['asked'])} periods, providers: {providers}"
-    restated: dict[int, list[str]] = {}
+    measured: dict[int, list[str]] = {}
     for period in line["rests_on"]:
-        for number in filter(None, period["restatements"]):
-            restated.setdefault(number, []).append(period["period"])
-    for number, periods in sorted(restated.items()):
-        text += f"; restatement {number}: {_runs(periods, line['asked'])}"
+        for number in period["restatements"]:
+            measured.setdefault(number, []).append(period["period"])
+    for number, periods in sorted(measured.items()):
+        text += f"; {f'restatement {number}' if number else 'first'}: {_runs(periods, line['asked'])}"
     for state in ("missing", "provisional"):
         if line[state]:
             text += f"; {state}: {_runs(line[state], line['asked'])}"
@@ -100,7 +101,20 @@ def _say_rows(answer: JsonObject) -> None:
 def _value(row: JsonObject) -> str:
     if row["state"] != "shown":
         return str(row["state"])
-    return "not identified" if row["value"] is None else _number(row["value"], row["unit"])
+    # Of a rate that may be anything from 0 to 1, the point is noise; --json has it, with its flag.
+    unknown = row["value"] is None or (row["unit"] == "share" and "whole_range" in row["flags"])
+    return "not identified" if unknown else _number(row["value"], row["unit"])
+
+
+def _of_noise(rows: list[JsonObject]) -> list[str]:
+    """What to know of the values shown that no exact figure could have."""
+    shown = [row for row in rows if row["value"] is not None and "whole_range" not in row["flags"]]
+    notes = []
+    if any(row["value"] < 0 for row in shown if row["unit"] != "share"):
+        notes.append("noise can take a small count below zero; it is not clipped, so that sums stay right.")
+    if any(not 0 <= row["value"] <= 1 for row in shown if row["unit"] == "share"):
+        notes.append("noise can take a rate out of 0 to 1; its interval is what the data tell.")
+    return notes
 
 
 def _ends(ends: JsonObject | None, unit: str) -> str:
@@ -114,15 +128,22 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.3f}" if unit == "share" else f"{round(value):,}"
 
 
+def _say_loss(privacy: JsonObject) -> None:
+    most = privacy["providers_at_most"]
+    data = "one provider's data" if most == 1 else f"the data of at most {most} providers"
+    loss = epsilon_text(privacy["unit_ceiling"])
+    say_paragraph(f"Privacy: at most {loss} for one person in {data} over the whole contract; --explain says why.")
+
+
 def _say_privacy(privacy: JsonObject) -> None:
     ceilings = "; ".join(f"{name} {loss_text(loss)}" for name, loss in privacy["ceilings"].items())
-    say(f"Privacy: {privacy['guarantee']} Unit: {privacy['unit']}.")
-    say(f"  Ceilings: {ceilings}.")
+    say_paragraph(f"Privacy: {privacy['guarantee']} Unit: {privacy['unit']}.")
+    say_paragraph(f"Ceilings: {ceilings}.", "  ")
     if privacy["providers_at_most"] > 1:
         within = f"One person in at most {privacy['providers_at_most']} of them"
-        say(f"  {within}: {loss_text(privacy['unit_ceiling'])}.")
-    say(f"  One person in everything: {loss_text(privacy['one_person_in_everything'])}.")
-    say(f"  {privacy['several_providers']}")
+        say_paragraph(f"{within}: {loss_text(privacy['unit_ceiling'])}.", "  ")
+    say_paragraph(f"One person in everything: {loss_text(privacy['one_person_in_everything'])}.", "  ")
+    say_paragraph(privacy["several_providers"], "  ")
 
 
 def _percent(confidence: float) -> str:

@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from api.cli.output import loss_text, say, say_table
+from api.cli.output import loss_text, say, say_table, unanswered_text
 from contracts.accounting import Loss, ceilings
 from contracts.parties import JsonObject
+from contracts.statistics.catalogue import unanswered
 from contracts.terms import FeedTerms, Measured, Terms, read_terms
 from privacy.units import rho_text
 
@@ -23,6 +24,7 @@ def say_contract(contract: JsonObject) -> None:
     _say_parties(terms, {signature["organisation"]: signature for signature in contract["signatures"]})
     say()
     _say_feeds(terms)
+    _say_unanswered(terms)
     say()
     _say_ceilings(terms)
 
@@ -35,6 +37,7 @@ def say_what_is_signed(contract: JsonObject, signer_name: str, signer_title: str
     say(f"Term:   {terms.effective} to {terms.expires}, for {terms.purpose}")
     say(f"With:   {', '.join(f'{party.organisation} ({party.role})' for party in terms.parties)}")
     _say_ceilings(terms)
+    _say_unanswered(terms)
     say(f"All of it: parley contract show {contract['id']} --json")
     say(f"Signer: {signer_name}, {signer_title}")
 
@@ -70,12 +73,18 @@ def _unusual_terms(feed: FeedTerms) -> list[str]:
     """What a feed does otherwise than most."""
     said = []
     if feed.restatements:
-        said.append(f"every period is measured again {feed.restatements} times within {feed.run_out_days} days")
+        times = "once" if feed.restatements == 1 else f"{feed.restatements} times"
+        said.append(f"every period is measured again {times} within {feed.run_out_days} days")
     if feed.measured is Measured.SOURCE:
         said.append("the provider draws the noise on its premises, and vouches for it")
     if feed.life_table:
         said.append(f"{feed.life_table} of a life table, each person once")
     return said
+
+
+def _say_unanswered(terms: Terms) -> None:
+    if names := unanswered(terms):
+        say(unanswered_text(names))
 
 
 def _say_ceilings(terms: Terms) -> None:

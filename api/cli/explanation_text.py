@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from api.cli.output import say, say_table
+from api.cli.output import say, say_paragraph, say_table
 from contracts.parties import JsonObject
 from privacy.units import rho_text
 
@@ -24,8 +24,8 @@ def say_explanation(explanation: JsonObject) -> None:
         ]
         say_table(("measure", "margin", "sigma", "rho"), draws, right=("sigma", "rho"))
     say()
-    say(f"Releases: {_releases(explanation['releases'])}")
-    say(f"Why it is private: {explanation['why_private']}")
+    say_paragraph(f"Releases: {_releases(explanation['releases'])}")
+    say_paragraph(f"Why it is private: {explanation['why_private']}")
 
 
 def _row(row: JsonObject, keys: list[str]) -> list[str]:

@@ -7,12 +7,17 @@ what a signer reads must be what is signed.
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import ceil
-from typing import Any
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import Any, Final
 
 import click
 
 from contracts.parties import JsonObject
+from contracts.refusals import Refusal
 
+WIDTH_AT_MOST: Final = 100
+WIDTH_AT_LEAST: Final = 40
 _STANDARD_MEMBERS = frozenset(
     {"type", "title", "status", "detail", "errors", "errors_truncated", "error", "error_description"}
 )
@@ -33,6 +38,20 @@ def printable(text: str) -> str:
 def say(text: str = "") -> None:
     """Print one line to standard output."""
     click.echo(printable(text))
+
+
+def say_paragraph(text: str, indent: str = "") -> None:
+    """Print a text, broken between words at the width of the terminal, and at 100 characters at most."""
+    width = min(get_terminal_size((WIDTH_AT_MOST, 24)).columns, WIDTH_AT_MOST)
+    lines = wrap(
+        printable(text),
+        max(width, WIDTH_AT_LEAST),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    click.echo("\n".join(lines))
 
 
 def tell(text: str) -> None:
@@ -58,8 +77,21 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Col
 
 def loss_text(loss: Mapping[str, Any]) -> str:
     """A loss as the API writes it, for people. Epsilon is rounded up, so as not to look better than it is."""
-    epsilon = ceil(loss["epsilon"] * 100) / 100
-    return f"rho {loss['rho']} (epsilon {epsilon:.2f} at delta {loss['delta']})"
+    return f"rho {loss['rho']} ({epsilon_text(loss)})"
+
+
+def epsilon_text(loss: Mapping[str, Any]) -> str:
+    return f"epsilon {ceil(loss['epsilon'] * 100) / 100:.2f} at delta {loss['delta']}"
+
+
+def unanswered_text(names: Iterable[str]) -> str:
+    return f"granted, not answered by this version: {', '.join(names)}"
+
+
+def refusal_failure(refusal: Refusal) -> Failure:
+    """What the domain refuses on this machine, in the words in which an exchange would say it."""
+    faults = [{"pointer": fault.pointer, "detail": fault.message} for fault in refusal.faults]
+    return problem_failure({"type": refusal.code, "detail": refusal.detail, "errors": faults, **refusal.extra})
 
 
 def problem_failure(problem: JsonObject) -> Failure:

@@ -4,11 +4,14 @@ from itertools import groupby
 from math import ceil
 from typing import Any, Final
 
-from api.cli.output import loss_text, say, say_table
+from api.cli.output import loss_text, say, say_table, unanswered_text
 from contracts.parties import JsonObject
 from contracts.predicting import POINTS
 
 WHOLE_RANGE: Final = 50.0
+# From here on somebody who started at even odds can be all but certain.
+ABSURD_EPSILON: Final = 20.0
+ABSURD_GUESSES: Final = 0.99
 
 
 def say_preview(preview: JsonObject, *, with_plans: bool = False) -> None:
@@ -23,6 +26,9 @@ def say_preview(preview: JsonObject, *, with_plans: bool = False) -> None:
         say()
         _say_budgets(preview["budgets"])
     say()
+    if preview["unanswered"]:
+        say(unanswered_text(preview["unanswered"]))
+        say()
     for line in preview["assumptions"]:
         say(f"- {line}")
 
@@ -46,8 +52,9 @@ def _say_feed(feed: JsonObject) -> None:
     say_table(("figure", "by", "cells", *spans), rows, right=("cells", *spans))
     for note in feed["notes"]:
         say(f"Note: {note}")
-    say()
-    _say_restatements(feed)
+    if feed["restatements"]:
+        say()
+        _say_restatements(feed)
 
 
 def _say_restatements(feed: JsonObject) -> None:
@@ -77,11 +84,17 @@ def _say_losses(preview: JsonObject) -> None:
         "one person in everything": preview["one_person_in_everything"],
     }
     for name, lost in losses.items():
-        # Rounded up, so as not to look safer than it is.
-        certain, right = (ceil(1000 * lost[key]) / 10 for key in ("certain_at_most", "right_guesses"))
-        say(f"  {name}: {loss_text(lost)}; at most {certain:.1f}% sure, {right:.1f}% right guesses")
+        say(f"  {name}: {loss_text(lost)}; {_learned(lost)}")
     say(f"Unit: {preview['unit']}.")
     say(preview["several_providers"])
+
+
+def _learned(lost: JsonObject) -> str:
+    # What is promised is rounded up, so as not to look safer than it is.
+    certain, right = ceil(1000 * lost["certain_at_most"]) / 10, 100 * lost["right_guesses"]
+    sure = f"at most {certain:.1f}% sure except with probability {lost['delta']}, {right:.1f}% right guesses"
+    absurd = lost["epsilon"] > ABSURD_EPSILON or lost["right_guesses"] > ABSURD_GUESSES
+    return sure + ("; a loss this large protects nobody" if absurd else "")
 
 
 def _say_budgets(budgets: list[JsonObject]) -> None:
@@ -114,7 +127,7 @@ def _width(width: JsonObject, unit: str) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    return f"+-{_short(value)}" + {POINTS: " pp", "%": "%"}.get(unit, f" {unit}")
+    return f"±{_short(value)}" + {POINTS: " pp", "%": "%"}.get(unit, f" {unit}")
 
 
 def _short(value: float) -> str:

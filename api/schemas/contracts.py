@@ -11,6 +11,7 @@ from api.schemas.fields import (
     SHORT,
     SLUG,
     VALUE,
+    Form,
     WholeNumber,
     mapping,
     name_list,
@@ -22,7 +23,7 @@ from contracts.lifecycle import Status
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
 from contracts.records import Signature
-from contracts.terms import LifeTable, Measured, PrivacyUnit
+from contracts.terms import MIN_PAYERS_DEFAULT, LifeTable, Measured, PrivacyUnit
 
 PARTY_ROLES: Final = (Role.PAYER, Role.BRAND)
 _BUDGET: Final = (
@@ -36,7 +37,7 @@ def budget(**kwargs: Any) -> fields.String:
     return fields.String(validate=form, error_messages={"invalid": _BUDGET}, **kwargs)
 
 
-class PartySchema(Schema):
+class PartySchema(Form):
     """One organisation's part in the contract."""
 
     organisation = text(SLUG, required=True)
@@ -44,21 +45,21 @@ class PartySchema(Schema):
     population = text(SLUG, required=True)
 
 
-class MeasureSchema(Schema):
+class MeasureSchema(Form):
     """A measure of a feed, and the most that one person adds to one cell of it."""
 
     unit = text(NAME, required=True)
     bound = WholeNumber(minimum=1, required=True)
 
 
-class TableSchema(Schema):
+class TableSchema(Form):
     """A table that the parties care about."""
 
     by = name_list(NAME, least=0, most=8, required=True)
     weight = WholeNumber(minimum=1, maximum=100, load_default=1)
 
 
-class FeedSchema(Schema):
+class FeedSchema(Form):
     """A table that a provider posts period by period."""
 
     name = text(NAME, required=True)
@@ -80,20 +81,20 @@ class FeedSchema(Schema):
     rho = budget(required=True)
 
 
-class RollupsSchema(Schema):
+class RollupsSchema(Form):
     """Declared roll-ups of time: which coarser grains an answer may go by, and from what."""
 
     period = mapping(one_of(*Grain), keys=validate.OneOf([g.value for g in Grain]), load_default=dict)
 
 
-class ApprovalSchema(Schema):
+class ApprovalSchema(Form):
     """Who approved a ceiling above the default, and why."""
 
     name = text(SHORT, required=True)
     reason = text(SHORT, required=True)
 
 
-class PrivacySchema(Schema):
+class PrivacySchema(Form):
     """The guarantee and what it may cost."""
 
     definition = one_of("zCDP", required=True)
@@ -105,7 +106,7 @@ class PrivacySchema(Schema):
     approvals = mapping(fields.Nested(ApprovalSchema), keys=SLUG, load_default=dict)
 
 
-class GrantSchema(Schema):
+class GrantSchema(Form):
     """Which statistics a role may ask, and by how many dimensions at once."""
 
     role = one_of(*PARTY_ROLES, required=True)
@@ -113,13 +114,13 @@ class GrantSchema(Schema):
     by_at_most = WholeNumber(maximum=8, required=True)
 
 
-class SmallCellsSchema(Schema):
+class SmallCellsSchema(Form):
     """Noisy counts from 1 to one below are masked: a display rule."""
 
     mask_below = WholeNumber(minimum=2, maximum=1000, required=True)
 
 
-class OffLimitsSchema(Schema):
+class OffLimitsSchema(Form):
     """Codes whose claims a provider drops before anything is computed, by the digest of their list."""
 
     code_list_sha256 = fields.String(
@@ -127,16 +128,16 @@ class OffLimitsSchema(Schema):
     )
 
 
-class RulesSchema(Schema):
+class RulesSchema(Form):
     """Commercial and display rules."""
 
-    min_payers = WholeNumber(minimum=1, maximum=1000, load_default=3)
+    min_payers = WholeNumber(minimum=1, maximum=1000, load_default=MIN_PAYERS_DEFAULT)
     small_cells = fields.Nested(SmallCellsSchema, allow_none=True, load_default=None)
     payer_dimension = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
     off_limits = fields.Nested(OffLimitsSchema, load_default=lambda: {"code_list_sha256": None})
 
 
-class SettlementSchema(Schema):
+class SettlementSchema(Form):
     """What an outcomes-based contract settles on. Recorded and signed; the statistic is not answered yet."""
 
     statistic = text(NAME, required=True)
@@ -147,14 +148,14 @@ class SettlementSchema(Schema):
     undecided = text(SHORT, required=True)
 
 
-class ObligationsSchema(Schema):
+class ObligationsSchema(Form):
     """What the parties owe each other outside the exchange."""
 
     incident_notice_hours = WholeNumber(maximum=8760, required=True)
     audit_rights = fields.Boolean(truthy={True}, falsy={False}, required=True)
 
 
-class ContractDocumentSchema(Schema):
+class ContractDocumentSchema(Form):
     """A data-sharing contract, as drafted. Decimals are strings. Proposing it adds a plan to each feed."""
 
     id = text(SLUG, required=True)
@@ -178,7 +179,7 @@ class ContractDocumentSchema(Schema):
     obligations = fields.Nested(ObligationsSchema, allow_none=True, load_default=None)
 
 
-class SignatureRequestSchema(Schema):
+class SignatureRequestSchema(Form):
     """A detached JWS over the RFC 8785 form of the proposed document."""
 
     jws = fields.String(required=True, validate=validate.Length(1, 8192))

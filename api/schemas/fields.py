@@ -1,5 +1,6 @@
 """Field types shared by the schemas."""
 
+from difflib import get_close_matches
 from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -18,17 +19,31 @@ DATE: Final = validate.Regexp(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", error="a date, l
 SHORT: Final = validate.Regexp(
     r"^[^\x00-\x1f\x7f]{1,400}\Z", error="a text of 1 to 400 characters, without control characters"
 )
+UNKNOWN: Final = "is not a field here"
+
+
+class Form(Schema):
+    """What a client sends: a field that is not in it is refused, with the one that may have been meant."""
+
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **kwargs: Any) -> None:
+        known = [field.data_key or name for name, field in self.load_fields.items()]
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        for faults in messages.values() if many else (messages,):
+            for name in [name for name, texts in faults.items() if texts == [self.error_messages["unknown"]]]:
+                near = get_close_matches(str(name), known, n=1)
+                faults[name] = [f"{UNKNOWN}; {near[0]} is" if near else UNKNOWN]
 
 
 class WholeNumber(fields.Integer):
     """An integer that a boolean or a text is not."""
 
     def __init__(self, *, minimum: int = 0, maximum: int = 1_000_000, **kwargs: Any) -> None:
-        super().__init__(strict=True, validate=validate.Range(minimum, maximum), **kwargs)
+        self._form = f"a whole number from {minimum} to {maximum}"
+        super().__init__(strict=True, validate=validate.Range(minimum, maximum, error=self._form), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if type(value) is not int:
-            raise ValidationError("a whole number")
+            raise ValidationError(self._form)
         number: int = super()._deserialize(value, attr, data, **kwargs)
         return number
 

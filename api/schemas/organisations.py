@@ -2,12 +2,12 @@
 
 from marshmallow import Schema, fields, validate
 
-from api.schemas.fields import DECIMAL, SHORT, SLUG, one_of, text
+from api.schemas.fields import DECIMAL, SHORT, SLUG, Form, one_of, text
 from contracts.drafting.losses import DEFAULT_CEILING_RHO
 from contracts.parties import Role, Scope
 
 
-class OrganisationSchema(Schema):
+class OrganisationSchema(Form):
     """An organisation."""
 
     id = text(SLUG, required=True)
@@ -19,7 +19,7 @@ class OrganisationListSchema(Schema):
     organisations = fields.List(fields.Nested(OrganisationSchema), required=True)
 
 
-class PopulationSchema(Schema):
+class PopulationSchema(Form):
     """A population with its lifetime ceiling. A provider's second one needs an attestation."""
 
     id = text(SLUG, required=True)
@@ -27,14 +27,14 @@ class PopulationSchema(Schema):
     attestation = text(SHORT, load_default=None, allow_none=True)
 
 
-class GrantSchema(Schema):
+class GrantSchema(Form):
     """New budget for a population."""
 
     rho = text(DECIMAL, required=True)
     reason = text(SHORT, required=True)
 
 
-class ClientSchema(Schema):
+class ClientSchema(Form):
     """A client of the organisation, with its public keys."""
 
     id = text(SLUG, required=True)
@@ -42,7 +42,7 @@ class ClientSchema(Schema):
     public_keys = fields.List(fields.Dict(), required=True, validate=validate.Length(1, 10))
 
 
-class SigningKeySchema(Schema):
+class SigningKeySchema(Form):
     """A public key with which the organisation signs contracts."""
 
     public_key = fields.Dict(required=True)

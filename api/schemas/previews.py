@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 
 from api.schemas.contracts import ContractDocumentSchema
-from api.schemas.fields import SHORT, name_list, one_of
+from api.schemas.fields import SHORT, Form, name_list, one_of
 from api.schemas.ledger import LossAtDeltaSchema, loss_json
 from contracts.accounting import Loss
 from contracts.parties import JsonObject
@@ -25,7 +25,7 @@ from privacy.units import rho_text
 MAX_ACCURACIES = 20
 
 
-class PreviewRequestSchema(Schema):
+class PreviewRequestSchema(Form):
     """A contract document as it would be drafted, and accuracies that are wanted."""
 
     document = fields.Nested(ContractDocumentSchema, required=True)
@@ -163,6 +163,11 @@ class PreviewSchema(Schema):
     unit_ceiling = fields.Nested(LossToAttackerSchema, required=True)
     one_person_in_everything = fields.Nested(LossToAttackerSchema, required=True)
     budgets = fields.List(fields.Nested(BudgetSchema), required=True)
+    unanswered = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Statistics that the contract grants and this version does not answer."},
+    )
 
 
 def preview_json(preview: Preview) -> JsonObject:
@@ -179,6 +184,7 @@ def preview_json(preview: Preview) -> JsonObject:
         "unit_ceiling": _to_attacker(limits.of_unit),
         "one_person_in_everything": _to_attacker(limits.everything),
         "budgets": [_budget(budget) for budget in preview.budgets],
+        "unanswered": list(preview.unanswered),
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from api.schemas.fields import NAME, SHORT, WholeNumber, name_list, one_of, text
+from api.schemas.fields import NAME, SHORT, Form, WholeNumber, name_list, one_of, text
 from contracts.drafting.plans import MAX_DRAWS
 from contracts.parties import JsonObject
 from contracts.submitting import Receipt
@@ -12,7 +12,7 @@ from contracts.terms import Measured
 from privacy.units import rho_text
 
 
-class DrawnSchema(Schema):
+class DrawnSchema(Form):
     """One draw of the plan, as the ledger records it, and the noisy vector that was drawn."""
 
     measure = text(NAME, required=True)
@@ -30,7 +30,7 @@ class DrawnSchema(Schema):
     )
 
 
-class SourceReleaseSchema(Schema):
+class SourceReleaseSchema(Form):
     """A release drawn on the provider's premises by the frozen plan, as `parley measure` writes it."""
 
     contract_digest = text(SHORT, required=True)
@@ -46,7 +46,7 @@ class SourceReleaseSchema(Schema):
         return data
 
 
-class SubmissionSchema(Schema):
+class SubmissionSchema(Form):
     """One whole period of one feed: its cells, as rows or as columns, which follow the feed's own JSON Schema; or, for
     a feed that is measured at source, its release."""
 

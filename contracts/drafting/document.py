@@ -8,7 +8,7 @@ from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
 from contracts.ports import Stores
 from contracts.refusals import Fault
-from contracts.terms import repeated
+from contracts.terms import MIN_PAYERS_DEFAULT, repeated
 
 RESERVED_NAMES: Final = frozenset({"period", "month", "quarter", "year", "payer", "feed"})
 
@@ -91,7 +91,11 @@ def _grants(document: JsonObject, statistics: frozenset[str]) -> Iterator[Fault]
 
 def _rules(document: JsonObject) -> Iterator[Fault]:
     payers = sum(party["role"] == Role.PAYER for party in document["parties"])
-    if document["rules"]["min_payers"] > max(payers, 1):
-        yield Fault("/rules/min_payers", "pool_never_opens", f"the contract has {payers} payers; no pool would open")
+    most, wanted = max(payers, 1), document["rules"]["min_payers"]
+    if wanted > most:
+        default = " (the default, where it is left out)" if wanted == MIN_PAYERS_DEFAULT else ""
+        write = {1: "1", 2: "1 or 2"}.get(most, f"{most} or less")
+        message = f"a pool of {wanted}{default} would never open, as the contract has {payers} payers: write {write}"
+        yield Fault("/rules/min_payers", "pool_never_opens", message)
     if document["rules"]["payer_dimension"]:
         yield Fault("/rules/payer_dimension", "not_offered", "this exchange does not answer by payer; write false")

@@ -56,11 +56,15 @@ def _unit(privacy: JsonObject, populations: int) -> Iterator[Fault]:
         message = f"fewer than two populations post, so nobody is in several: write {PrivacyUnit.WITHIN_PROVIDER}"
         yield Fault("/privacy/unit", "providers_too_few", message)
     elif most is None:
-        message = f"say in how many providers' data one person is at most: from 2 to {populations}"
+        message = f"say in how many providers' data one person is at most: write {_from_two(populations)}"
         yield Fault(pointer, "max_providers_missing", message)
     elif most > populations:
-        message = f"only {populations} populations post, so nobody is in more: write from 2 to {populations}"
+        message = f"only {populations} populations post, so nobody is in more: write {_from_two(populations)}"
         yield Fault(pointer, "max_providers_too_large", message)
+
+
+def _from_two(most: int) -> str:
+    return "2" if most == 2 else f"from 2 to {most}"
 
 
 def _ceiling(pointer: str, name: str, rho: str, role: str | None, document: JsonObject) -> Iterator[Fault]:
@@ -69,7 +73,10 @@ def _ceiling(pointer: str, name: str, rho: str, role: str | None, document: Json
         return
     needed = sum(budget_nano(feed["rho"]) for feed in feeds)
     if needed > budget_nano(rho):
-        yield Fault(pointer, "ceiling_too_low", f"the population's feeds may cost {rho_text(needed)} together")
+        least, approval = rho_text(needed), f" (above {DEFAULT_CEILING_RHO} it needs an approval)"
+        above = approval if needed > budget_nano(DEFAULT_CEILING_RHO) else ""
+        message = f"the population's feeds may cost {least} together: write at least {least}{above}, or lower a feed"
+        yield Fault(pointer, "ceiling_too_low", message)
     approved = name in document["privacy"].get("approvals", {})
     if budget_nano(rho) > budget_nano(DEFAULT_CEILING_RHO) and not approved:
         yield Fault(

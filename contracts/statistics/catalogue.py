@@ -5,6 +5,7 @@ from contracts.statistics.adherence import ADHERENCE_RATE, PDC_POOLED
 from contracts.statistics.counts import COUNTS
 from contracts.statistics.declarations import Statistic
 from contracts.statistics.joint import JOINT_TABLE, PSP_PENETRATION
+from contracts.terms import Terms
 
 OFFERED: dict[str, Statistic] = {
     statistic.name: statistic for statistic in (COUNTS, ADHERENCE_RATE, PDC_POOLED, JOINT_TABLE, PSP_PENETRATION)
@@ -30,6 +31,11 @@ ANNOUNCED = frozenset(
 )
 
 GRANTABLE = frozenset(OFFERED) | ANNOUNCED
+
+
+def unanswered(terms: Terms) -> list[str]:
+    """What the contract grants and this version does not answer: nobody should sign without knowing."""
+    return sorted({name for grant in terms.grants for name in grant.statistics} & ANNOUNCED)
 
 
 def get_statistic(name: str) -> Statistic:

@@ -12,9 +12,9 @@ NOISE_OF_COUNTS = "privacy noise only: the estimand is the number in the posted 
 
 
 def unit_of(feed: FeedTerms, measure: str) -> str:
-    """A person counted in each of several periods is counted in each: the unit says so."""
+    """A person counted in each of several periods is counted in each: the unit says so. A life table counts it once."""
     unit = feed.measures[measure].unit
-    return f"person-{feed.grain}s" if unit == "persons" else unit
+    return f"person-{feed.grain}s" if unit == "persons" and feed.life_table is None else unit
 
 
 def _compute(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:

@@ -52,10 +52,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A stretch of time that an answer shows as one. key is None where the answer does not go by time."""
+    """A stretch of time that an answer shows as one. key is None where the answer does not go by time.
+
+    periods: those asked. length: how many make it whole, whether asked and in the contract or not.
+    """
 
     key: str | None
     periods: tuple[Period, ...]
+    length: int
 
 
 def check_question(
@@ -146,11 +150,11 @@ def buckets_of(question: Question, periods: Sequence[Period]) -> tuple[Bucket, .
     """The periods asked, grouped by the grain of time of the answer."""
     grain = question.time_grain
     if grain is None:
-        return (Bucket(None, tuple(periods)),)
+        return (Bucket(None, tuple(periods), len(periods)),)
     grouped: dict[Period, list[Period]] = {}
     for period in periods:
         grouped.setdefault(period.rolled_up_to(grain), []).append(period)
-    return tuple(Bucket(str(whole), tuple(parts)) for whole, parts in grouped.items())
+    return tuple(Bucket(str(whole), tuple(parts), whole.length_in(parts[0].grain)) for whole, parts in grouped.items())
 
 
 def groups_of(question: Question, feed: FeedTerms, narrowed: Filter) -> list[Floats]:

@@ -77,8 +77,8 @@ class Slice:
 
     @property
     def partial(self) -> Flags:
-        """Rows of a bucket of which some periods are missing."""
-        return self._per_row([0 < len(pool.covered) < len(pool.bucket.periods) for pool in self._pools])
+        """Rows of a bucket of which some periods are missing, be it that nobody asked for them."""
+        return self._per_row([0 < len(pool.covered) < pool.bucket.length for pool in self._pools])
 
     @property
     def partial_pool(self) -> Flags:

@@ -141,7 +141,7 @@ def test_coverage_says_which_measurement_each_period_rests_on(restated: SmallExc
     assert len(answered["releases"]) == 6
     said = coverage_text(answered["coverage"][0])
     assert said.startswith(
-        "fills, 2 of 3 periods, providers: 3; restatement 1: 2026-05; missing: 2026-07; provisional: "
+        "fills, 2 of 3 periods, providers: 3; first: 2026-06; restatement 1: 2026-05; missing: 2026-07; provisional: "
     )
 
 
@@ -205,6 +205,60 @@ def test_coverage_lists_every_measurement_of_ones_own_and_shows_the_latest(resta
 
     assert [(own["period"], own["restatement"]) for own in fills["own_releases"]] == [("2026-05", 0), ("2026-05", 1)]
     assert fills["covered"] == []
+
+
+def refusal(small: SmallExchange, statistic: str = "counts", name: str = BRAND, **query: str) -> str:
+    refused = small.ask(name, statistic, **query)
+    assert_problem(refused, 409, "nothing-released")
+    return str(refused.get_json()["detail"])
+
+
+def test_a_restatement_that_is_not_posted_yet_is_refused_with_the_day_it_is_due(restated: SmallExchange) -> None:
+    question = {"feed": "fills", "as_of": "final"}
+    nothing = refusal(restated, periods="2026-05", **question)
+    assert "restatement 2 of the periods asked has not been posted by enough providers" in nothing
+    assert "It is due from 2026-07-31." in nothing
+    assert nothing.endswith("`as_of=first` is not open to you either.")
+
+    post_all(restated, 0)
+    posted = refusal(restated, periods="2026-05", **question)
+    assert posted == nothing.replace("is not open to you either", "is open to you")
+    assert "It is due from 2026-07-31 (of 2026-05) to 2026-09-30 (of 2026-07)." in refusal(restated, **question)
+    assert "too few providers have posted" in refusal(restated, feed="fills", periods="2026-06", as_of="first")
+
+
+def test_a_refusal_does_not_tell_who_has_posted_what(restated: SmallExchange) -> None:
+    post_all(restated, 0)
+    question = {"feed": "fills", "periods": "2026-05", "as_of": "restatement_1"}
+    before = refusal(restated, **question)
+
+    for name in PAYERS[:2]:
+        post(restated, name, 1)
+        assert refusal(restated, **question) == before
+
+
+def test_as_of_first_is_called_open_only_where_the_statistic_would_be_answered(restated: SmallExchange) -> None:
+    """A division over both sides needs both: that the payers' first measurement is open is not enough."""
+    post_all(restated, 0)
+    question = {"statistic": "psp_penetration", "periods": "2026-05"}
+    assert restated.ask(BRAND, **question, as_of="first").status_code == 409
+    assert refusal(restated, **question, as_of="final").endswith("`as_of=first` is not open to you either.")
+
+    body = {"submission_id": str(uuid4()), "feed": "support", "period": "2026-05", "rows": support_rows(0)}
+    assert restated.submit(BRAND, body).status_code == 201
+    assert refusal(restated, **question, as_of="final").endswith("`as_of=first` is open to you.")
+    assert restated.ask(BRAND, **question, as_of="first").status_code == 200
+
+
+def test_a_final_that_waits_for_the_run_out_is_refused_with_its_end(restated: SmallExchange) -> None:
+    body = {"submission_id": str(uuid4()), "feed": "support", "period": "2026-06", "rows": support_rows(0)}
+    assert restated.submit(BRAND, body).status_code == 201
+
+    told = refusal(restated, feed="support", periods="2026-06", as_of="final")
+
+    assert "a first measurement from after the run-out of the periods asked" in told
+    assert "It is due from 2026-07-31." in told
+    assert told.endswith("`as_of=first` is open to you.")
 
 
 @pytest.mark.parametrize("as_of", ["restatement_3", "restatement_0", "restatement_", "newest", "LATEST", "2026-04-01"])

@@ -136,6 +136,44 @@ def test_zero_suppressed_and_missing_look_different(capsys: pytest.CaptureFixtur
     assert lines[0].index("person-months") == heading.index("unit")
 
 
+def test_the_point_of_a_rate_that_may_be_anything_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = row("north", "shown", -0.46, (0.0, 1.0), flags=["whole_range"]) | {"unit": "share"}
+    say_answer(answer(lost))
+
+    text = capsys.readouterr().out
+    line = " ".join(text.splitlines()[1].split())
+    assert line == "north members not identified 0.000 to 1.000 share whole range"
+    assert "0.460" not in text
+    assert "Note:" not in text
+
+
+def test_what_noise_does_to_counts_is_not_said_of_rates(capsys: pytest.CaptureFixture[str]) -> None:
+    def notes(value: float, unit: str) -> list[str]:
+        say_answer(answer(row("north", "shown", value, (0.0, 1.0)) | {"unit": unit}))
+        return [line for line in capsys.readouterr().out.splitlines() if line.startswith("Note:")]
+
+    (of_counts,) = notes(-2.0, "persons")
+    (of_rates,) = notes(-0.02, "share")
+    assert "not clipped, so that sums stay right" in of_counts
+    assert "rate out of 0 to 1" in of_rates
+    assert notes(1.02, "share") == [of_rates]
+    assert notes(0.5, "share") == notes(7.0, "persons") == []
+
+
+@pytest.mark.parametrize(("columns", "most"), [("60", 60), ("300", 100)])
+def test_the_text_below_an_answer_keeps_to_the_width_of_the_terminal(
+    columns: str, most: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    said = answer(row("north", "shown", 7.0, (0.0, 9.0))) | {"estimand": "word " * 99 + "\x1b[2K"}
+    say_answer(said)
+
+    text = capsys.readouterr().out
+    below = text.partition("\n\n")[2].splitlines()
+    assert most - 10 < max(map(len, below)) <= most
+    assert "\x1b" not in text
+
+
 def row(region: str, state: str, value: float | None = None, ends: Any = None, flags: Any = ()) -> dict[str, Any]:
     return {
         "key": {"region": region},

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,6 +105,23 @@ def test_the_analyst_reads_adherence_and_penetration_by_region(demo: Demo) -> No
         for row in rows:
             assert row["interval"]["lower"] < row["value"] < row["interval"]["upper"]
             assert row["interval"]["upper"] - row["interval"]["lower"] < 0.04
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("statistic", "title"), [("adherence_rate", "Adherence rate"), ("psp_penetration", "Programme")]
+)
+def test_the_sample_in_the_readme_is_as_wide_as_the_demo(demo: Demo, statistic: str, title: str) -> None:
+    sample = (REPOSITORY / "README.md").read_text().split(f"\n{title}")[1].split("The interval covers")[0]
+    told = {
+        region: (float(low), float(high)) for region, low, high in re.findall(r"(\w+) .*? ([\d.]+)-([\d.]+)%", sample)
+    }
+    assert list(told) == REGIONS
+    for row in rows_of(demo, statistic):
+        low, high = told[row["key"]["region"]]
+        width = 100 * (row["interval"]["upper"] - row["interval"]["lower"])
+        # Both ends are printed to a tenth of a percent.
+        assert high - low == pytest.approx(width, rel=0.2, abs=0.11), row["key"]
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.cli.contract_text import say_contract
+from api.cli.contract_text import say_contract, say_what_is_signed
 from api.schemas.contracts import ContractDocumentSchema
 from contracts.parties import JsonObject, Role
 from contracts.records import ContractRecord, Stage
@@ -375,6 +375,48 @@ def faults_of(small: SmallExchange, document: JsonObject) -> list[JsonObject]:
     return list(answered.get_json()["errors"])
 
 
+SAID: dict[str, tuple[Change, str]] = {
+    "min_payers": (put("/rules/min_payers", 4), "write 3 or less"),
+    "a low ceiling": (put("/privacy/ceilings/sierra-members", "0.09"), "write at least 0.1, or lower a feed"),
+    "a low ceiling for much": (put("/feeds/0/rho", "0.2"), "write at least 0.25 (above 0.1 it needs an approval)"),
+    "a month": (put("/feeds/0/last_period", "2026-13"), "there is no month 13; a month is written like 2025-03"),
+    "a misspelt term": (put("/feeds/0/restatement", 1), "is not a field here; restatements is"),
+    "an unheard-of term": (put("/surprise", 1), "is not a field here"),
+    "a missing term": (put("/feeds/0/k", ABSENT), "is required"),
+    "too large a number": (put("/feeds/0/restatements", 101), "a whole number from 0 to 100"),
+    "no number": (put("/feeds/0/restatements", "1"), "a whole number from 0 to 100"),
+    "no text": (put("/feeds/0/name", 1), "a text"),
+    "no list": (put("/parties", "all"), "a list"),
+    "too few": (put("/parties", []), "a length from 2 to 100"),
+    "another choice": (put("/feeds/0/grain", "week"), "one of month, quarter, year"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_fault_says_what_to_write(small: SmallExchange, name: str) -> None:
+    change, said = SAID[name]
+    document = deepcopy(small_contract())
+    change(document)
+
+    assert [fault["detail"] for fault in faults_of(small, document) if said in fault["detail"]]
+
+
+def test_of_two_providers_the_maximum_is_two_and_of_two_payers_the_default_pool_never_opens(
+    small: SmallExchange,
+) -> None:
+    document = deepcopy(small_contract())
+    del document["parties"][2], document["rules"]["min_payers"], document["privacy"]["ceilings"]["sierra-members"]
+    document["feeds"].pop()
+    del document["privacy"]["ceilings"][f"{BRAND}-members"]
+    document["privacy"]["unit"] = "person_across_providers"
+
+    said = {fault["pointer"]: fault["detail"] for fault in faults_of(small, document)}
+
+    assert said["/privacy/max_providers"].endswith("at most: write 2")
+    assert "a pool of 3 (the default, where it is left out)" in said["/rules/min_payers"]
+    assert said["/rules/min_payers"].endswith("write 1 or 2")
+
+
 @pytest.mark.parametrize("restatements", [0, 2])
 def test_the_budget_named_as_enough_is_enough(migrated_sqlite_url: str, restatements: int) -> None:
     small = SmallExchange(migrated_sqlite_url)
@@ -553,6 +595,8 @@ def test_restatements_and_measuring_at_source_are_taken_and_said_before_a_signat
     small = SmallExchange(migrated_sqlite_url)
     document = deepcopy(small_contract())
     document["feeds"][0] |= {"restatements": 2, "run_out_days": 2, "measured": "source"}
+    document["feeds"][2] |= {"restatements": 1}
+    document["grants"][0]["statistics"].append("persistence_curve")
     assert small.post(BRAND, "/v1/contracts", document).status_code == 201
 
     proposed = small.post(BRAND, f"/v1/contracts/{CONTRACT}/proposal").get_json()
@@ -561,4 +605,9 @@ def test_restatements_and_measuring_at_source_are_taken_and_said_before_a_signat
     assert 0.99 * 50_000_000 < (12 + 2 * 12) * proposed["document"]["feeds"][0]["plan"]["charge_nano"] <= 50_000_000
     say_contract(proposed)
     told = "fills: every period is measured again 2 times within 2 days; the provider draws the noise on its premises"
-    assert told in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert told in shown
+    assert "support: every period is measured again once within 30 days" in shown
+    assert "granted, not answered by this version: persistence_curve\n" in shown
+    say_what_is_signed(proposed, "Ann", "Privacy Officer")
+    assert "granted, not answered by this version: persistence_curve\n" in capsys.readouterr().out

@@ -109,6 +109,15 @@ def post_month(small: SmallExchange, people: list[Person], place: int) -> None:
     post(small, "exits", PERIODS[place], rows(exits, "region", "months_since_start"))
 
 
+def test_each_person_counts_once_and_the_unit_says_so(exact: SmallExchange) -> None:
+    for place in range(len(PERIODS)):
+        post_month(exact, some_people(), place)
+
+    for feed in ("starts", "exits"):
+        rows = exact.ask(BRAND, "counts", feed=feed).get_json()["rows"]
+        assert [row["unit"] for row in rows] == ["persons"]
+
+
 def counted(small: SmallExchange, feed: str, *by: str) -> dict[tuple[str, ...], float]:
     answered = small.ask(BRAND, "counts", feed=feed, by=",".join(by))
     assert answered.status_code == 200, answered.get_json()
@@ -306,6 +315,12 @@ def test_the_refusal_of_a_restated_life_table_says_why(migrated_sqlite_url: str)
 
     assert "increments only" in error["detail"]
     assert "each time" in error["detail"]
+
+
+def test_a_preview_of_a_life_table_prices_no_restatement(migrated_sqlite_url: str) -> None:
+    answered = SmallExchange(migrated_sqlite_url).post(BRAND, "/v1/contract-previews", {"document": life_contract()})
+
+    assert [feed["restatements"] for feed in answered.get_json()["feeds"]] == [[], []]
 
 
 ACCEPTED: dict[str, Callable[[JsonObject], object]] = {

@@ -212,6 +212,33 @@ def test_a_quarter_of_which_months_are_missing_says_so(exact: SmallExchange) -> 
     assert (coverage["providers_fewest"], coverage["providers_most"]) == (3, 3)
 
 
+@pytest.mark.parametrize("periods", ["2025-01", "2025-02..2025-03"])
+def test_a_quarter_of_which_not_every_month_is_asked_says_so(exact: SmallExchange, periods: str) -> None:
+    exact.agree()
+    fill(exact, MONTHS[:3])
+    question = {"feed": "fills", "by": "quarter", "measures": "members"}
+
+    part = table(answer(exact, "counts", periods=periods, **question))
+    whole = table(answer(exact, "counts", periods="2025-Q1", **question))
+    months = table(answer(exact, "counts", periods=periods, **question | {"by": "month"}))
+
+    assert part["2025-Q1",]["flags"] == ["partial_periods"]
+    assert whole["2025-Q1",]["flags"] == []
+    assert all(row["flags"] == [] for row in months.values())
+
+
+def test_a_quarter_of_which_the_contract_has_not_every_month_says_so(exact: SmallExchange) -> None:
+    exact.agree(small_contract(feeds=[fills_feed(first_period="2025-03", k=10), support_feed()]))
+    fill(exact, MONTHS[2:6])
+
+    rows = table(answer(exact, "counts", feed="fills", by="quarter", measures="members", periods="2025-Q1..2025-Q2"))
+
+    assert {key: row["flags"] for key, row in rows.items()} == {
+        ("2025-Q1",): ["partial_periods"],
+        ("2025-Q2",): [],
+    }
+
+
 def test_the_whole_term_is_flagged_while_months_are_missing(exact: SmallExchange) -> None:
     exact.agree()
     fill(exact, MONTHS[:11])

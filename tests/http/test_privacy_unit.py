@@ -161,7 +161,7 @@ def says_the_unit(stated: JsonObject, most: int | None) -> None:
 def test_the_command_line_says_the_unit_wherever_it_says_a_loss(
     agreed: SmallExchange, most: int | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer, statement = agreed.ask(BRAND, "pdc_pooled").get_json(), agreed.ledger("sierra")
+    answer, statement = agreed.ask(BRAND, "pdc_pooled", explain="true").get_json(), agreed.ledger("sierra")
     shown = []
     for say, document in (
         (say_answer, answer),
@@ -169,7 +169,7 @@ def test_the_command_line_says_the_unit_wherever_it_says_a_loss(
         (say_contract, agreed.get(BRAND, f"/v1/contracts/{CONTRACT}").get_json()),
     ):
         say(document)
-        shown.append(capsys.readouterr().out)
+        shown.append(" ".join(capsys.readouterr().out.split()))
 
     for text in shown:
         assert statement["unit"] in text
@@ -178,7 +178,22 @@ def test_the_command_line_says_the_unit_wherever_it_says_a_loss(
     if most == 2:
         assert "One person in at most 2 of them: rho 0.25 (epsilon" in shown[0]
         assert "in the data of 2 providers, at most:" in shown[1]
-        assert "at the ceilings:        rho 0.24 (epsilon" in shown[1]
+        assert "at the ceilings: rho 0.24 (epsilon" in shown[1]
         assert "one person in at most 2 of them: rho 0.25 (epsilon" in shown[2]
     if most is None:
         assert not any(" of them: rho" in text or "One of your persons" in text for text in shown)
+
+
+def test_an_answer_that_is_not_explained_says_its_loss_in_one_line(
+    agreed: SmallExchange, most: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = agreed.ask(BRAND, "pdc_pooled").get_json()
+    say_answer(answer)
+
+    said = " ".join(capsys.readouterr().out.split()).partition("Privacy: ")[2]
+
+    data = "one provider's data" if most is None else f"the data of at most {most} providers"
+    loss = answer["privacy"]["unit_ceiling"]
+    epsilon, words = float(said.split()[3]), said.split(maxsplit=4)[4]
+    assert loss["epsilon"] <= epsilon < loss["epsilon"] + 0.01
+    assert words == f"at delta {loss['delta']} for one person in {data} over the whole contract; --explain says why."

@@ -21,7 +21,7 @@ def transcript(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("tutorial")
     shutil.copytree(REPOSITORY / "examples" / "tutorial", folder / "examples" / "tutorial")
     commands = "\n".join(tutorial_blocks()).replace("make setup\n", "")
-    script = f"set -euo pipefail\n{wait_for_server(commands)}"
+    script = f"set -euo pipefail\n{commands}"
     port = str(free_port())
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -45,14 +45,6 @@ def tutorial_blocks() -> list[str]:
     text = (REPOSITORY / "README.md").read_text()
     tutorial = text.split("## Tutorial")[1].split("\n## ")[0]
     return re.findall(r"```sh\n(.*?)```", tutorial, re.DOTALL)
-
-
-def wait_for_server(commands: str) -> str:
-    """A person reads on while the server starts; a script has to wait."""
-    ready = 'for _ in $(seq 300); do curl -sf "$PARLEY_URL/readyz" > /dev/null && break; sleep 0.1; done'
-    start = "parley serve --migrate > server.log 2>&1 &\n"
-    assert start in commands
-    return commands.replace(start, f"{start}{ready}\n")
 
 
 def free_port() -> int:

@@ -347,9 +347,17 @@ def test_the_total_is_derived_feed_by_feed_in_words() -> None:
     subtotals = add_up(entries_of(*months, replace(months[0], restatement=1), *posted(1, generation="second schema")))
     assert [subtotal.words for subtotal in subtotals] == [
         "3 first measurements of fills, of which the 2 largest count: rho 0.00000014; "
-        "1 further measurement, in full: rho 0.00000007.",
-        "1 first measurement of fills: rho 0.00000007; 0 further measurements, in full: rho 0.",
+        "1 restatement, in full: rho 0.00000007.",
+        "1 first measurement of fills: rho 0.00000007.",
     ]
+
+
+def test_a_draw_that_was_resumed_is_not_called_a_restatement() -> None:
+    (month,) = posted(1)
+    (subtotal,) = add_up(entries_of(month, replace(month, attempt=2)))
+    assert subtotal.words == (
+        "1 first measurement of fills: rho 0.00000007; 1 further measurement, in full: rho 0.00000007."
+    )
 
 
 def test_the_event_of_a_debit_is_enough_to_account_for_it_anew() -> None:

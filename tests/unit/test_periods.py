@@ -60,6 +60,8 @@ def test_what_is_written_otherwise_is_no_period_and_the_right_form_is_shown(text
         Period.parse(text, grain)
     example = str(raised.value).split()[-1]
     assert str(Period.parse(example, grain)) == example
+    unheard_of = {"2025-00": "month 00", "2025-13": "month 13", "2025-Q0": "quarter 0", "2025-Q5": "quarter 5"}
+    assert str(raised.value).startswith(f"there is no {unheard_of.get(text)}; ") == (text in unheard_of)
 
 
 @given(DAYS, GRAINS, GRAINS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from api.cli import main
@@ -52,9 +53,29 @@ def test_a_preview_says_what_every_table_gives_and_what_a_person_loses() -> None
     assert "adherence: 2 years of 1 payer, a person in at most 2" in printed
     assert re.search(r"^members +region x adherence_band +6 +\d", printed, re.M)
     assert re.search(r"^adherence_rate +region +2 +0\.\d+ \(total 1\.\d+\) pp", printed, re.M)
-    assert "acme-members: rho 0.1 (epsilon 2.15 at delta 0.000001); at most 89.5% sure, 58.9% right guesses" in printed
+    learned = "at most 89.5% sure except with probability 0.000001, 58.8% right guesses\n"
+    assert f"acme-members: rho 0.1 (epsilon 2.15 at delta 0.000001); {learned}" in printed
     assert "Plan:" not in printed
     assert "Plan: Each release costs rho " in done(TUTORIAL, "--plans")
+
+
+def test_a_preview_warns_of_what_nobody_should_sign(tmp_path: Path) -> None:
+    document = yaml.safe_load((REPOSITORY / TUTORIAL).read_text())
+    document["grants"] = [{"role": "payer", "statistics": ["counts", "persistence_curve"], "by_at_most": 2}]
+    document["privacy"] |= {
+        "ceilings": {"acme-members": "7"},
+        "approvals": {"acme-members": {"name": "Ann", "reason": "None"}},
+    }
+    path = tmp_path / "contract.json"
+    path.write_text(json.dumps(document))
+
+    printed = done(path)
+
+    assert "granted, not answered by this version: persistence_curve\n" in printed
+    assert "a loss this large protects nobody" in printed
+    assert "Note: payers never see the pool of their own feeds" in printed
+    assert not re.search("protects nobody|not answered|never see the pool", done(TUTORIAL))
+    assert json.loads(done(path, "--json"))["unanswered"] == ["persistence_curve"]
 
 
 def test_a_rate_that_is_lost_in_noise_is_said_to_be_anything(tmp_path: Path) -> None:
@@ -81,11 +102,13 @@ def test_a_faulty_contract_is_refused_with_pointers_into_it(tmp_path: Path) -> N
 
 
 def test_a_bad_accuracy_is_refused_with_what_would_do() -> None:
-    said = refused(TUTORIAL, "--accuracy", "adherence_rate:colour=1pp", "--accuracy", "nonsense")
+    said = refused(TUTORIAL, "--accuracy", "adherence_rate:colour=1pp", "--accuracy", "nonsense",
+                   "--accuracy", "adherence_rate:region=200pp")  # fmt: skip
 
     assert "(accuracy-invalid)" in said
     assert "/accuracy/0: adherence goes by region, adherence_band" in said
     assert "/accuracy/1: an accuracy above zero reads like" in said
+    assert "/accuracy/2: a rate lies between 0 and 100%: want less than 100pp" in said
 
 
 # --- pictures

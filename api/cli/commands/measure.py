@@ -11,7 +11,7 @@ from adapters.cells.rows import from_columns
 from api.cli.cells import read_whole_period
 from api.cli.files import PRIVATE_MODE, read_json, write_new
 from api.cli.jwks import read_public_key
-from api.cli.output import Failure, problem_failure, say
+from api.cli.output import Failure, refusal_failure, say
 from contracts.measuring import DuePeriod, NotAContract, NotWhatWasSigned, Pin, draw_at_source, get_due_period
 from contracts.refusals import Refusal
 from privacy.mechanism import DrawFailed
@@ -111,5 +111,4 @@ def _get_due_period(contract: Path, feed: str, period: str, restatement: int, tr
     except NotAContract as error:
         raise Failure(f"{contract}: {error}. Write it anew: parley contract show ID --json > {contract}") from None
     except Refusal as refusal:
-        faults = [{"pointer": fault.pointer, "detail": fault.message} for fault in refusal.faults]
-        raise problem_failure({"type": refusal.code, "detail": refusal.detail, "errors": faults}) from None
+        raise refusal_failure(refusal) from None

@@ -1,5 +1,6 @@
 """`parley submit`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,8 +10,11 @@ import click
 from adapters.exchange import ExchangeClient
 from api.cli.calling import as_client
 from api.cli.cells import find_release, read_whole_period
-from api.cli.output import Failure, say, say_json, tell
+from api.cli.output import Failure, refusal_failure, say, say_json, tell
+from contracts.decisions import get_period
 from contracts.parties import JsonObject
+from contracts.refusals import Refusal
+from contracts.restating import require_due
 from contracts.terms import FeedTerms, Measured, read_terms
 
 EPILOG = """\b
@@ -55,8 +59,8 @@ def submit(
 ) -> None:
     """Post one whole period of a feed: it is debited, noised once and stored; exact numbers are forgotten.
 
-    The cells are checked here first, against the contract; faulty ones are not sent. Needs the scopes
-    contracts.read and submissions.write.
+    Cells, period and restatement are checked here first, against the contract; faulty ones are not sent. Needs the
+    scopes contracts.read and submissions.write.
     """
     release = find_release(file)
     if release is None:
@@ -85,6 +89,7 @@ def _submit_cells(
     terms = _get_feed(client, contract_id, feed)
     if terms.measured is Measured.SOURCE:
         raise Failure(f"{feed} is measured at source: its cells stay on this machine. Draw its release: parley measure")
+    _require_due(terms, period, restatement or 0)
     columns = read_whole_period(file, terms, empty=empty)
     submission = str(submission_id or uuid4())
     tell(f"Submission id: {submission} (if no answer comes, repeat with --submission-id)")
@@ -100,6 +105,15 @@ def _submit_release(
         raise click.UsageError(f"A release says itself what it is of: leave --{option} out.")
     tell(f"Submission id: {release.get('submission_id')} (if no answer comes, post the same file again)")
     return client.submit_release(contract_id, release)
+
+
+def _require_due(feed: FeedTerms, period: str, restatement: int) -> None:
+    """What the exchange is bound to refuse carries no exact cells there. Raises Failure."""
+    today = datetime.now(UTC).date()
+    try:
+        require_due(feed, get_period(feed, period, today), restatement, today)
+    except Refusal as refusal:
+        raise refusal_failure(refusal) from None
 
 
 def _get_feed(client: ExchangeClient, contract_id: str, name: str) -> FeedTerms:
