@@ -150,7 +150,8 @@ def test_the_point_of_a_rate_that_may_be_anything_is_not_printed(capsys: pytest.
 def test_what_noise_does_to_counts_is_not_said_of_rates(capsys: pytest.CaptureFixture[str]) -> None:
     def notes(value: float, unit: str) -> list[str]:
         say_answer(answer(row("north", "shown", value, (0.0, 1.0)) | {"unit": unit}))
-        return [line for line in capsys.readouterr().out.splitlines() if line.startswith("Note:")]
+        said = " ".join(capsys.readouterr().out.split())
+        return re.findall(r"Note: [^:]*?\.", said)
 
     (of_counts,) = notes(-2.0, "persons")
     (of_rates,) = notes(-0.02, "share")

@@ -296,7 +296,7 @@ def test_a_rate_without_an_expected_size_is_named_and_not_predicted() -> None:
 
     found = feed_of(preview(of=bare), "adherence")
 
-    assert found.notes == ("adherence_rate is not predicted: state the expected members.",)
+    assert "adherence_rate is not predicted: state the expected members." in found.notes
     assert {row.figure for row in found.rows} == {"members"}
 
 
