@@ -8,7 +8,8 @@ import click
 
 
 class LazyGroup(click.Group):
-    """Command `name` is the object `name` of module `<package>.<name>`; `summaries` are for the help."""
+    """Each command of `summaries`, which are for the help, is the object of its name in module `<package>.<name>`.
+    Other commands are added as to any group."""
 
     def __init__(self, *, package: str, summaries: Mapping[str, str], **options: Any) -> None:
         super().__init__(**options)
@@ -16,14 +17,16 @@ class LazyGroup(click.Group):
         self._summaries = summaries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._summaries)
+        return [*self._summaries, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._summaries:
-            return None
+            return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(import_module(f"{self._package}.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(self._summaries.items()))
+            room = formatter.width - 6 - max(map(len, self.list_commands(ctx)), default=0)
+            added = [(name, command.get_short_help_str(room)) for name, command in self.commands.items()]
+            formatter.write_dl([*self._summaries.items(), *added])
