@@ -7,10 +7,10 @@ READY := $(VENV)/ready
 CORES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all check study utility openapi pictures clean
+.PHONY: help setup demo run test test-all test-report check study utility openapi pictures clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: $(READY)  ## build the environment in .venv, nothing else
 
@@ -32,6 +32,9 @@ test: $(READY)  ## the main suite
 
 test-all: $(READY)  ## the main suite and the slow tests
 	$(BIN)/python -m pytest -n $(CORES)
+
+test-report: $(READY)  ## the whole suite, with its report for `parley contract evidence`: test-report.xml
+	$(BIN)/python -m pytest -n $(CORES) --junitxml test-report.xml
 
 check: $(READY)  ## style, types, layers, and that openapi.yaml is current
 	$(BIN)/ruff check .

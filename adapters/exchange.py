@@ -32,9 +32,7 @@ class ExchangeClient:
 
     def __init__(self, url: str, client_id: str, private_key: JsonObject, *, timeout_seconds: float = 60) -> None:
         base = url.rstrip("/")
-        # A proxy of the environment is for what is far; an exchange on this machine is called directly.
-        far = urlsplit(base).hostname not in ("127.0.0.1", "::1", "localhost")
-        self._http = httpx.Client(base_url=base, timeout=timeout_seconds, trust_env=far)
+        self._http = _http_client(base, timeout_seconds)
         self._tokens = TokenSource(self._http, f"{base}/oauth/token", client_id, private_key)
 
     def __enter__(self) -> Self:
@@ -47,10 +45,13 @@ class ExchangeClient:
 
     def request(self, method: str, path: str, **options: Any) -> JsonObject:
         """The JSON object answered. Raises ProblemAnswered, or httpx's errors of transport."""
+        return _json_object(self._answer(method, path, **options))
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         response = self._http.request(method, path, auth=self._tokens, **options)
         if response.is_error:
             raise ProblemAnswered(response.status_code, _json_object(response))
-        return _json_object(response)
+        return response
 
     def token(self) -> str:
         """An access token of this client. Raises TokenNotGranted."""
@@ -72,17 +73,53 @@ class ExchangeClient:
         return self.request("POST", f"/v1/organisations/{organisation_id}/signing-keys", json=body)
 
     def draft(self, document: JsonObject) -> JsonObject:
-        return self.request("POST", "/v1/contracts", json=document)
+        """A first version, or the one that follows those there are."""
+        following = document.get("version") != 1 and isinstance(document.get("id"), str)
+        path = f"/v1/contracts/{document['id']}/versions" if following else "/v1/contracts"
+        return self.request("POST", path, json=document)
+
+    def edit(self, contract_id: str, document: JsonObject) -> JsonObject:
+        """Put the document in place of the draft there is at this moment."""
+        headers = {"If-Match": self._draft_tag(contract_id)}
+        return self.request("PUT", f"/v1/contracts/{contract_id}/draft", json=document, headers=headers)
+
+    def discard(self, contract_id: str) -> None:
+        headers = {"If-Match": self._draft_tag(contract_id)}
+        self._answer("DELETE", f"/v1/contracts/{contract_id}/draft", headers=headers)
+
+    def _draft_tag(self, contract_id: str) -> str:
+        """Of the newest version; where that is no draft the exchange says so when it is to be changed."""
+        newest = max(each["version"] for each in self.get_contract(contract_id)["versions"])
+        read = self._answer("GET", f"/v1/contracts/{contract_id}", params={"version": newest})
+        return str(read.headers.get("ETag", "*"))
+
+    def act_on_contract(self, contract_id: str, what: str, reason: str) -> JsonObject:
+        """what: suspension, resumption or termination."""
+        return self.request("POST", f"/v1/contracts/{contract_id}/{what}", json={"reason": reason})
+
+    def act_on_population(self, population_id: str, what: str, reason: str) -> JsonObject:
+        """what: suspension or resumption of every contract that draws on one's own population."""
+        return self.request("POST", f"/v1/populations/{population_id}/{what}", json={"reason": reason})
 
     def propose(self, contract_id: str) -> JsonObject:
         return self.request("POST", f"/v1/contracts/{contract_id}/proposal")
 
-    def get_contract(self, contract_id: str) -> JsonObject:
-        return self.request("GET", f"/v1/contracts/{contract_id}")
+    def get_contract(self, contract_id: str, version: int | None = None) -> JsonObject:
+        """version: by default the one in force, or else the newest."""
+        params = {} if version is None else {"version": version}
+        return self.request("GET", f"/v1/contracts/{contract_id}", params=params)
+
+    def get_newest_proposed(self, contract_id: str) -> JsonObject | None:
+        """The newest version that is no draft: the one to sign, or to amend. None for a mere draft."""
+        found = self.get_contract(contract_id)
+        newest = max((each["version"] for each in found["versions"] if each["status"] != "draft"), default=None)
+        if newest is None:
+            return None
+        return found if newest == found["version"] else self.get_contract(contract_id, newest)
 
     def sign(self, contract_id: str, private_key: JsonObject, signer_name: str, signer_title: str) -> JsonObject:
         """Read the proposed document, sign it here, and send the signature only."""
-        document = self.get_contract(contract_id)["document"]
+        document = (self.get_newest_proposed(contract_id) or self.get_contract(contract_id))["document"]
         jws = sign(document, private_key, signer_name, signer_title)
         return self.request("POST", f"/v1/contracts/{contract_id}/signatures", json={"jws": jws})
 
@@ -109,18 +146,38 @@ class ExchangeClient:
         return self.request("POST", f"/v1/contracts/{contract_id}/submissions", json=body)
 
     def submit_release(self, contract_id: str, body: JsonObject) -> JsonObject:
-        """Post a release measured at source, as `contracts.measuring.measure` made it; the receipt."""
+        """Post a release measured at source, as `contracts.submissions.measuring.measure` made it; the receipt."""
         return self.request("POST", f"/v1/contracts/{contract_id}/submissions", json=body)
 
     def ask(self, contract_id: str, statistic: str, **question: str) -> JsonObject:
-        """question: by, periods, where, confidence, feed, measures, as_of, explain, each as the API writes it."""
+        """question: by, periods, where, confidence, feed, measures, as_of, explain, receipt, as the API writes them."""
         return self.request("GET", f"/v1/contracts/{contract_id}/statistics/{statistic}", params=question)
 
     def ledger(self, contract_id: str) -> JsonObject:
         return self.request("GET", f"/v1/contracts/{contract_id}/ledger")
 
+    def audit(self, contract_id: str | None, *, after: int = 0, limit: int = 100) -> JsonObject:
+        """Part of a contract's book, or of one's own where no contract is named."""
+        path = "/v1/audit" if contract_id is None else f"/v1/contracts/{contract_id}/audit"
+        return self.request("GET", path, params={"after": after, "limit": limit})
+
     def coverage(self, contract_id: str) -> JsonObject:
         return self.request("GET", f"/v1/contracts/{contract_id}/releases")
+
+
+def fetch_receipt_keys(url: str, *, timeout_seconds: float = 60) -> JsonObject:
+    """The public keys that verify receipts, which need no client. Raises ProblemAnswered, or httpx's errors."""
+    with _http_client(url.rstrip("/"), timeout_seconds) as http:
+        response = http.get("/.well-known/parley-receipt-keys.json")
+    if response.is_error:
+        raise ProblemAnswered(response.status_code, _json_object(response))
+    return _json_object(response)
+
+
+def _http_client(base: str, timeout_seconds: float) -> httpx.Client:
+    # A proxy of the environment is for what is far; an exchange on this machine is called directly.
+    far = urlsplit(base).hostname not in ("127.0.0.1", "::1", "localhost")
+    return httpx.Client(base_url=base, timeout=timeout_seconds, trust_env=far)
 
 
 def _json_object(response: httpx.Response) -> JsonObject:

@@ -9,19 +9,38 @@ from api.http import register_http_rules
 from api.logs import configure_logs, register_request_log
 from api.openapi import register_api
 from api.problems import problem_response, register_problems
+from api.routes.audit import blueprint as audit
+from api.routes.contract_texts import blueprint as contract_texts
 from api.routes.contracts import blueprint as contracts
 from api.routes.health import blueprint as health
 from api.routes.ledger import blueprint as ledger
 from api.routes.organisations import blueprint as organisations
 from api.routes.previews import blueprint as previews
+from api.routes.receipts import blueprint as receipts
+from api.routes.signing_keys import blueprint as signing_keys
 from api.routes.statistics import blueprint as statistics
 from api.routes.submissions import blueprint as submissions
+from api.routes.suspensions import blueprint as suspensions
 from api.settings import Settings, SettingsInvalid
 from api.wiring import wire
 from contracts.ports import Clock
 from privacy.mechanism import NoiseSource
 
-BLUEPRINTS = (oauth, organisations, contracts, previews, submissions, statistics, ledger, health)
+BLUEPRINTS = (
+    oauth,
+    organisations,
+    signing_keys,
+    contracts,
+    suspensions,
+    contract_texts,
+    previews,
+    submissions,
+    statistics,
+    ledger,
+    audit,
+    receipts,
+    health,
+)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource | None = None) -> Flask:

@@ -24,7 +24,9 @@ _STATUS: Final[dict[type[said.Refusal], int]] = {
     said.NotAllowed: 403,
     said.Invalid: 422,
     said.Conflict: 409,
+    said.DraftChanged: 412,
     said.NoiseUnavailable: 503,
+    said.WitnessUnavailable: 503,
 }
 # What the framework itself refuses, in our words.
 _HTTP: Final[dict[int, tuple[str, str]]] = {
@@ -113,10 +115,21 @@ def http_response(error: HTTPException) -> Response:
     status = error.code or 500
     if status >= 500:
         return problem_response("internal", status, _INTERNAL)
-    code, detail = _HTTP.get(status, ("request-refused", HTTPStatus(status).phrase + "."))
+    code, detail = _in_words(status)
     headers = {name: value for name, value in error.get_headers() if name.lower() in ("allow", "retry-after")}
     faults = said.first_faults(input_faults(getattr(error, "data", {}).get("messages", {})))
     return problem_response(code, status, detail, headers, **fault_members(faults))
+
+
+def refusal_code(error: said.Refusal | ApiProblem | HTTPException) -> str:
+    """The code of the problem document that a request refused by this is answered with."""
+    if isinstance(error, HTTPException):
+        return _in_words(error.code or 500)[0]
+    return error.code
+
+
+def _in_words(status: int) -> tuple[str, str]:
+    return _HTTP.get(status, ("request-refused", HTTPStatus(status).phrase + "."))
 
 
 def input_faults(messages: Any) -> Iterator[said.Fault]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import cast
 
 from flask import current_app
@@ -10,16 +11,21 @@ from flask import current_app
 from adapters.blocks import ArrowBlockFormat
 from adapters.clock import SystemClock
 from adapters.database import open_database
-from api.auth.keys import TokenKeys
-from api.settings import Settings
-from contracts.accounting import Accounting
+from adapters.witness import FileWitness
+from api.auth.jose import KeyUnsuitable
+from api.auth.keys import ReceiptKeys, TokenKeys
+from api.settings import Settings, SettingsInvalid
 from contracts.agreeing import Agreeing
 from contracts.asking import Asking
-from contracts.ports import BlockFormat, Clock, Database
+from contracts.audit.books import AuditBooks
+from contracts.ledger.statements import Accounting
+from contracts.ports import BlockFormat, Clock, Database, Witness
 from contracts.previewing import Previewing
 from contracts.registering import Registering
+from contracts.signing_keys import SigningKeys
 from contracts.statistics.catalogue import GRANTABLE
-from contracts.submitting import Submitting
+from contracts.submissions.submitting import Submitting
+from contracts.suspending import Suspending
 from privacy.mechanism import DiscreteGaussian, NoiseSource
 
 
@@ -29,18 +35,28 @@ class Wiring:
 
     settings: Settings
     database: Database
+    witness: Witness
     clock: Clock
     noise: NoiseSource
     blocks: BlockFormat
     token_keys: TokenKeys
+    receipt_keys: ReceiptKeys
 
     @cached_property
     def registering(self) -> Registering:
-        return Registering(self.database, self.clock)
+        return Registering(self.database, self.clock, self.witness)
+
+    @cached_property
+    def signing_keys(self) -> SigningKeys:
+        return SigningKeys(self.database, self.clock)
 
     @cached_property
     def agreeing(self) -> Agreeing:
         return Agreeing(self.database, self.clock, GRANTABLE, self.settings.max_cells)
+
+    @cached_property
+    def suspending(self) -> Suspending:
+        return Suspending(self.database, self.clock)
 
     @cached_property
     def previewing(self) -> Previewing:
@@ -49,15 +65,19 @@ class Wiring:
     @cached_property
     def submitting(self) -> Submitting:
         lease = timedelta(seconds=self.settings.lease_seconds)
-        return Submitting(self.database, self.clock, self.noise, self.blocks, lease)
+        return Submitting(self.database, self.clock, self.noise, self.blocks, lease, self.witness)
 
     @cached_property
     def asking(self) -> Asking:
         return Asking(self.database, self.clock, self.blocks)
 
     @cached_property
+    def audit_books(self) -> AuditBooks:
+        return AuditBooks(self.database, self.clock)
+
+    @cached_property
     def accounting(self) -> Accounting:
-        return Accounting(self.database, self.clock)
+        return Accounting(self.database, self.clock, self.witness)
 
 
 def wire(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource | None = None) -> Wiring:
@@ -67,11 +87,26 @@ def wire(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource |
     return Wiring(
         settings=settings,
         database=open_database(settings.database_url),
+        witness=FileWitness(Path(settings.witness)),
         clock=clock or SystemClock(),
         noise=noise or DiscreteGaussian(),
         blocks=ArrowBlockFormat(),
         token_keys=keys,
+        receipt_keys=_receipt_keys(settings, keys),
     )
+
+
+def _receipt_keys(settings: Settings, token_keys: TokenKeys) -> ReceiptKeys:
+    """Raises SettingsInvalid: whoever issues tokens is not to be able to sign receipts."""
+    if not settings.receipt_key:
+        return ReceiptKeys.generate()
+    try:
+        keys = ReceiptKeys.from_json(settings.receipt_key)
+    except KeyUnsuitable as unsuitable:
+        raise SettingsInvalid(f"PARLEY_RECEIPT_KEY: {unsuitable}") from None
+    if keys.thumbprints() & token_keys.thumbprints():
+        raise SettingsInvalid("PARLEY_RECEIPT_KEY: receipts need a key of their own, not the one of access tokens.")
+    return keys
 
 
 def wiring() -> Wiring:

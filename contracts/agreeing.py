@@ -1,17 +1,47 @@
-"""Use cases of a contract's life: draft, propose (the plan is computed and frozen), sign."""
+"""Use cases of a contract's words: draft, amend, edit, propose (the plan is computed and frozen), sign, read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
+from contracts.audit import acts
+from contracts.audit.acts import By
+from contracts.audit.chain import append
+from contracts.audit.records import Action
 from contracts.canonical import digest_of
-from contracts.decisions import get_party, get_visible_contract, is_visible, require_drafter
-from contracts.drafting import check_draft
-from contracts.lifecycle import Status, status_of, waiting_for
+from contracts.decisions import (
+    Contract,
+    get_readable_contract,
+    is_visible,
+    names,
+    readable,
+    require_drafter,
+    visible_versions,
+)
+from contracts.drafting import check_amendment, check_draft
+from contracts.lifecycle import (
+    Status,
+    Transition,
+    find_current,
+    find_suspension,
+    require_legal,
+    status_of,
+    statuses_of,
+    suspended_populations,
+    waiting_for,
+)
 from contracts.parties import Caller, JsonObject
-from contracts.ports import Clock, Database
-from contracts.records import ContractRecord, Signature, Stage
-from contracts.refusals import AlreadyExists, Fault, NotADraft, NotProposed, SignatureInvalid
+from contracts.ports import Clock, Database, Stores
+from contracts.records import ContractEvent, ContractRecord, EventKind, History, Signature, Stage
+from contracts.refusals import (
+    AlreadyExists,
+    ContractNotFound,
+    DraftChanged,
+    NotADraft,
+    NotProposed,
+)
 from contracts.signing import read_header, verify
+from contracts.signing_keys import get_usable_key
 from contracts.terms import FeedTerms, read_terms, terms_of, write_plan
 from privacy.plan_words import explain_plan
 from privacy.strategy import make_plan
@@ -19,15 +49,41 @@ from privacy.strategy import make_plan
 
 @dataclass(frozen=True, slots=True)
 class ContractView:
-    """A contract as a caller sees it."""
+    """A contract version as a caller sees it.
+
+    events: those of the time in which the caller was a party, and the suspension that it is under.
+    resume_agreed, termination_agreed: the organisations that did, of those whose agreement it takes.
+    draft_tag: names the words of a draft, for If-Match (RFC 9110 section 13.1.1); None once it is frozen.
+    """
 
     record: ContractRecord
     status: Status
     waiting_for: tuple[str, ...]
+    versions: tuple[tuple[int, Status], ...]
+    events: tuple[ContractEvent, ...]
+    suspended_populations: tuple[str, ...]
+    resume_agreed: tuple[str, ...]
+    termination_agreed: tuple[str, ...]
+
+    @property
+    def draft_tag(self) -> str | None:
+        return draft_tag(self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class ContractLine:
+    """A contract version in the list of a caller's contracts."""
+
+    record: ContractRecord
+    status: Status
+
+
+def draft_tag(record: ContractRecord) -> str | None:
+    return digest_of(record.document) if record.stage is Stage.DRAFT else None
 
 
 class Agreeing:
-    """Drafting, proposing and signing contracts. statistics, max_cells: as `check_draft` takes them."""
+    """Drafting, amending, proposing and signing contracts. statistics, max_cells: as `check_draft` takes them."""
 
     def __init__(self, database: Database, clock: Clock, statistics: frozenset[str], max_cells: int) -> None:
         self._database = database
@@ -36,65 +92,94 @@ class Agreeing:
         self._max_cells = max_cells
 
     def draft(self, caller: Caller, document: JsonObject) -> ContractView:
-        """Store a draft. Raises ContractInvalid, or AlreadyExists when the id is taken."""
-        now = self._clock.now()
+        """Store the draft of a first version. Raises ContractInvalid, or AlreadyExists when the id is taken."""
         with self._database.writing() as stores:
-            check_draft(
-                document,
-                stores,
-                drafted_by=caller.organisation,
-                statistics=self._statistics,
-                max_cells=self._max_cells,
-                today=now.date(),
-            )
-            record = ContractRecord(
-                document["id"], document["version"], Stage.DRAFT, document, None, caller.organisation, now
-            )
+            check_amendment(document, ())
+            self._check(stores, caller, document)
+            record = self._new_draft(caller, document)
             stores.contracts.add(record)
-        return self._view(record)
+            append(stores, record.drafted_at, acts.drafted(Action.CONTRACT_DRAFTED, By.caller(caller), record))
+        return self._view(History((record,)), record, caller)
 
-    def propose(self, caller: Caller, contract_id: str) -> ContractView:
-        """Compute the plan of every feed and freeze the document with it.
+    def amend(self, caller: Caller, contract_id: str, document: JsonObject) -> ContractView:
+        """Store the draft of the next version; the one in force stays so until all have signed the new one.
 
-        Raises ContractNotFound, NotTheDrafter, NotADraft, ContractInvalid.
+        Raises ContractNotFound, TransitionIllegal, ContractInvalid, or AlreadyExists while there is a draft.
         """
-        now = self._clock.now()
         with self._database.writing() as stores:
-            record = get_visible_contract(stores, caller, contract_id)
-            require_drafter(record, caller)
-            if record.stage is not Stage.DRAFT:
-                raise NotADraft("The contract was proposed before; its document no longer changes.")
-            check_draft(
-                record.document,
-                stores,
-                drafted_by=caller.organisation,
-                statistics=self._statistics,
-                max_cells=self._max_cells,
-                today=now.date(),
-            )
-            document = with_plans(record.document)
+            contract = self._locked(stores, caller, contract_id)
+            history = contract.history
+            require_legal(contract.status(self._clock.now()), Transition.AMEND)
+            newest = history.versions[-1]
+            if newest.stage is Stage.DRAFT:
+                raise AlreadyExists(
+                    f"Version {newest.version} of this contract is being drafted by {newest.drafted_by}; it is to be "
+                    "proposed or discarded first."
+                )
+            check_amendment(document, history.versions)
+            self._check(stores, caller, document)
+            record = self._new_draft(caller, document)
+            stores.contracts.add(record)
+            append(stores, record.drafted_at, acts.drafted(Action.CONTRACT_DRAFTED, By.caller(caller), record))
+        return self._view(replace(history, versions=(*history.versions, record)), record, caller)
+
+    def edit(
+        self, caller: Caller, contract_id: str, document: JsonObject, if_match: Collection[str] | None
+    ) -> ContractView:
+        """Put another document in place of the draft whose tag is one of `if_match`; None for whatever it is.
+
+        Raises ContractNotFound, NotADraft, DraftChanged, ContractInvalid.
+        """
+        with self._database.writing() as stores:
+            history, draft = self._get_draft(stores, caller, contract_id, if_match)
+            check_amendment(document, history.versions[:-1], contract_id)
+            self._check(stores, caller, document)
+            edited = replace(draft, document=document)
+            stores.contracts.replace_draft(edited)
+            append(stores, self._clock.now(), acts.drafted(Action.DRAFT_REPLACED, By.caller(caller), edited))
+        return self._view(_with(history, edited), edited, caller)
+
+    def discard(self, caller: Caller, contract_id: str, if_match: Collection[str] | None) -> None:
+        """Delete the draft whose tag is one of `if_match`; None for whatever it is.
+
+        Raises ContractNotFound, NotADraft, DraftChanged.
+        """
+        with self._database.writing() as stores:
+            _, draft = self._get_draft(stores, caller, contract_id, if_match)
+            stores.contracts.discard_draft(draft.id, draft.version)
+            append(stores, self._clock.now(), acts.drafted(Action.DRAFT_DELETED, By.caller(caller), draft))
+
+    def propose(self, caller: Caller, contract_id: str, if_match: Collection[str] | None = None) -> ContractView:
+        """Compute the plan of every feed and freeze the document with it. if_match: as `edit` takes it.
+
+        Raises ContractNotFound, NotTheDrafter, NotADraft, DraftChanged, TransitionIllegal, ContractInvalid.
+        """
+        with self._database.writing() as stores:
+            history, draft = self._get_draft(stores, caller, contract_id, if_match)
+            if (current := find_current(history, self._clock.now())) is not None:
+                require_legal(status_of(history, current, self._clock.now()), Transition.AMEND)
+            self._check(stores, caller, draft.document)
+            document = with_plans(draft.document)
             proposed = replace(
-                record, stage=Stage.PROPOSED, document=document, digest=digest_of(document), proposed_at=now
+                draft,
+                stage=Stage.PROPOSED,
+                document=document,
+                digest=digest_of(document),
+                proposed_at=self._clock.now(),
             )
-            if not stores.contracts.freeze(proposed):
-                raise NotADraft("The contract was proposed before; its document no longer changes.")
-        return self._view(proposed)
+            stores.contracts.replace_draft(proposed)
+            append(stores, self._clock.now(), acts.proposed(By.caller(caller), proposed))
+        return self._view(_with(history, proposed), proposed, caller)
 
     def sign(self, caller: Caller, contract_id: str, detached: str) -> ContractView:
-        """Add the caller's organisation's signature.
+        """Add the signature of the caller's organisation to the newest proposed version.
 
         Raises ContractNotFound, NotProposed, SignatureInvalid, AlreadyExists.
         """
         with self._database.writing() as stores:
-            record = get_visible_contract(stores, caller, contract_id)
-            if status_of(record, self._clock.now()) not in (Status.PROPOSED, Status.SIGNED, Status.IN_FORCE):
-                raise NotProposed("Only a proposed contract that has not expired can be signed.")
-            get_party(terms_of(record), caller)
-            if any(signature.organisation == caller.organisation for signature in record.signatures):
-                raise AlreadyExists("Your organisation has signed this version already.")
-            key = stores.parties.find_signing_key(caller.organisation, read_header(detached).kid)
-            if key is None:
-                raise _unknown_key()
+            contract = self._locked(stores, caller, contract_id)
+            record = self._get_signable(contract, caller)
+            key = get_usable_key(stores, caller.organisation, read_header(detached).kid, "/jws")
             signed_by = verify(record.document, detached, key.public_key)
             signature = Signature(
                 caller.organisation,
@@ -106,22 +191,106 @@ class Agreeing:
                 self._clock.now(),
             )
             stores.contracts.add_signature(record.id, record.version, signature)
-        return self._view(replace(record, signatures=(*record.signatures, signature)))
+            append(stores, signature.signed_at, acts.signed(By.caller(caller), record, signature))
+        signed = replace(record, signatures=(*record.signatures, signature))
+        return self._view(_with(contract.history, signed), signed, caller)
 
-    def get(self, caller: Caller, contract_id: str) -> ContractView:
-        """Raises ContractNotFound."""
+    def get(self, caller: Caller, contract_id: str, version: int | None = None) -> ContractView:
+        """The version named, or the one that acts now, or else the newest there is for the caller.
+
+        Raises ContractNotFound.
+        """
         with self._database.reading() as stores:
-            return self._view(get_visible_contract(stores, caller, contract_id))
+            contract = get_readable_contract(stores, caller, contract_id, self._clock.now(), version)
+        return self._view(contract.history, contract.record, caller)
 
-    def list(self, caller: Caller) -> Sequence[ContractView]:
-        """The contracts the caller may know of, oldest first."""
+    def list(self, caller: Caller) -> Sequence[ContractLine]:
+        """Every version of the contracts the caller may know of, the oldest contract first."""
         with self._database.reading() as stores:
-            records = stores.contracts.list_for(caller.organisation)
-        return [self._view(record) for record in records if is_visible(record, caller.organisation)]
+            histories = stores.contracts.list_histories(caller.organisation)
+        now = self._clock.now()
+        found = []
+        for history in histories:
+            statuses = statuses_of(history, now)
+            visible = visible_versions(history, caller.organisation)
+            found += [ContractLine(record, statuses[record.version]) for record in visible]
+        return found
 
-    def _view(self, record: ContractRecord) -> ContractView:
-        waiting = waiting_for(record, terms_of(record)) if record.stage is Stage.PROPOSED else ()
-        return ContractView(record, status_of(record, self._clock.now()), waiting)
+    def _new_draft(self, caller: Caller, document: JsonObject) -> ContractRecord:
+        now = self._clock.now()
+        return ContractRecord(
+            document["id"], document["version"], Stage.DRAFT, document, None, caller.organisation, now
+        )
+
+    def _check(self, stores: Stores, caller: Caller, document: JsonObject) -> None:
+        check_draft(
+            document,
+            stores,
+            drafted_by=caller.organisation,
+            statistics=self._statistics,
+            max_cells=self._max_cells,
+            today=self._clock.now().date(),
+        )
+
+    def _locked(self, stores: Stores, caller: Caller, contract_id: str) -> Contract:
+        return readable(stores.contracts.lock(contract_id), caller, self._clock.now())
+
+    def _get_draft(
+        self, stores: Stores, caller: Caller, contract_id: str, if_match: Collection[str] | None
+    ) -> tuple[History, ContractRecord]:
+        """The newest version, if it is the caller's draft, and the one that is meant."""
+        contract = self._locked(stores, caller, contract_id)
+        newest = contract.history.versions[-1]
+        if newest.stage is not Stage.DRAFT or newest.drafted_by != caller.organisation:
+            require_drafter(contract.record, caller)
+            raise NotADraft("The contract was proposed before; its document no longer changes. Amend it instead.")
+        if if_match is not None and draft_tag(newest) not in if_match:
+            raise DraftChanged("The draft has changed since you read it; read it again, and then decide.")
+        return contract.history, newest
+
+    def _get_signable(self, contract: Contract, caller: Caller) -> ContractRecord:
+        """The newest proposed version, which alone can be signed."""
+        proposed = [record for record in contract.history.versions if record.stage is Stage.PROPOSED]
+        if not proposed:
+            raise NotProposed("Only a proposed contract can be signed; its drafter can propose it.")
+        record = proposed[-1]
+        if not is_visible(contract.history, record, caller.organisation):
+            require_legal(contract.status(self._clock.now()), Transition.SIGN)
+            raise ContractNotFound("There is no such contract among those you are a party to.")
+        if any(signature.organisation == caller.organisation for signature in record.signatures):
+            raise AlreadyExists("Your organisation has signed this version already.")
+        require_legal(Contract(contract.history, record).status(self._clock.now()), Transition.SIGN)
+        return record
+
+    def _view(self, history: History, record: ContractRecord, caller: Caller) -> ContractView:
+        contract, proposed = Contract(history, record), record.stage is Stage.PROPOSED
+        statuses = statuses_of(history, self._clock.now())
+        status = statuses[record.version]
+        return ContractView(
+            record=record,
+            status=status,
+            waiting_for=waiting_for(history, record) if proposed else (),
+            versions=tuple(
+                (each.version, statuses[each.version]) for each in visible_versions(history, caller.organisation)
+            ),
+            events=_events_for(history, status, caller) if proposed else (),
+            suspended_populations=suspended_populations(history, terms_of(record))
+            if status not in _NOT_BINDING
+            else (),
+            resume_agreed=contract.agreed_to(EventKind.RESUME_AGREED) if proposed else (),
+            termination_agreed=contract.agreed_to(EventKind.TERMINATION_AGREED) if proposed else (),
+        )
+
+
+# What becomes of a population is nothing to those who are not bound any more, or not yet.
+_NOT_BINDING: Final = (Status.DRAFT, Status.PROPOSED, Status.EXPIRED, Status.TERMINATED, Status.SUPERSEDED)
+
+
+def _events_for(history: History, status: Status, caller: Caller) -> tuple[ContractEvent, ...]:
+    """Who left a contract reads no more of what happens to it, and who joined it nothing of before."""
+    own = {record.version for record in history.versions if names(record, caller.organisation)}
+    suspension = find_suspension(history) if status is Status.SUSPENDED else None
+    return tuple(event for event in history.events if event.contract_version in own or event is suspension)
 
 
 def with_plans(document: JsonObject) -> JsonObject:
@@ -138,6 +307,6 @@ def _plan_of(feed: FeedTerms) -> JsonObject:
     return write_plan(plan, explain_plan(feed.design, plan))
 
 
-def _unknown_key() -> SignatureInvalid:
-    message = "the kid names no signing key registered for your organisation"
-    return SignatureInvalid("The signature was not accepted.", faults=(Fault("/jws", "signing_key_unknown", message),))
+def _with(history: History, record: ContractRecord) -> History:
+    versions = tuple(record if each.version == record.version else each for each in history.versions)
+    return replace(history, versions=versions)

@@ -4,21 +4,21 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.decisions import get_grant, get_party, get_visible_contract
-from contracts.lifecycle import require_in_force
+from contracts.decisions import Contract, get_contract, get_party
+from contracts.granting import permit, pool_term, purposes_of, require_reciprocity
+from contracts.grants import Grant
 from contracts.parties import Caller
 from contracts.periods import Period
 from contracts.ports import BlockFormat, Clock, Database, Stores
 from contracts.records import ContractRecord, ReleaseRecord
 from contracts.statistics.answers import Answer, Coverage, Label, State
 from contracts.statistics.as_of import FIRST, nothing_released
-from contracts.statistics.catalogue import OFFERED, get_statistic
+from contracts.statistics.catalogue import OFFERED
 from contracts.statistics.declarations import Computed, Statistic
 from contracts.statistics.explaining import Explanation, explain
 from contracts.statistics.masks import NOTE
 from contracts.statistics.pools import Opened, open_releases
-from contracts.statistics.questions import Question, check_question, selected_periods
-from contracts.statistics.selecting import get_feeds
+from contracts.statistics.questions import Question, selected_periods
 from contracts.statistics.slices import Slice, Vectors, coverage_of, cut_slice
 from contracts.terms import FeedTerms, Measured, Party, Terms
 
@@ -28,21 +28,25 @@ _Part = tuple[FeedTerms, tuple[Period, ...], Opened]
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer and the contract under which it was given. explanation: None unless it was asked for."""
+    """An answer, the purpose it was given for, and the contract. explanation: None unless it was asked for."""
 
     answer: Answer
     explanation: Explanation | None
+    purpose: str
     record: ContractRecord
     terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A statistic that the contract grants the caller; `statistic` is None where this version does not answer it."""
+    """What the contract grants the caller. purposes: for which it may ask, its own included where allowed.
 
-    name: str
-    by_at_most: int
-    statistic: Statistic | None
+    statistics: by name; None where this version does not answer it.
+    """
+
+    grant: Grant
+    purposes: tuple[str, ...]
+    statistics: dict[str, Statistic | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +66,14 @@ class Asking:
         self._blocks = blocks
 
     def ask(self, caller: Caller, contract_id: str, question: Question) -> Answered:
-        """Raises, in this order, ContractNotFound, ContractNotInForce, NotGranted, StatisticNotFound, QuestionInvalid
-        or NothingReleased."""
+        """Raises, in this order, ContractNotFound, ContractNotInForce, what `permit` raises, ReciprocityUnmet or
+        NothingReleased (docs/reference/order-of-refusals.md)."""
         with self._database.reading() as stores:
-            record, terms, party = self._decide(stores, caller, contract_id)
-            grant = get_grant(terms, party, question.statistic)
-            statistic = get_statistic(question.statistic)
-            feeds = get_feeds(statistic, terms, question)
-            check_question(question, terms, feeds, statistic.figures(question, feeds), grant.by_at_most)
-            releases = stores.releases.list_for_contract(record.id, record.version)
+            contract, terms, party = self._decide(stores, caller, contract_id)
+            permitted = permit(contract.record, terms, party, question)
+            question, statistic, feeds = permitted.question, permitted.statistic, permitted.feeds
+            releases = contract.releases(stores)
+            require_reciprocity(terms, party, feeds, releases, self._clock.now().date())
 
             def parts(as_of: str) -> list[_Part]:
                 return _parts(terms, statistic, question, feeds, party.organisation, releases, as_of)
@@ -78,34 +81,37 @@ class Asking:
             asked = parts(question.as_of)
             if (lacking := _find_unopened(asked)) is not None:
                 feed, periods, _ = lacking
-                raise nothing_released(feed, periods, question.as_of, _find_unopened(parts(FIRST)) is None)
+                first_is_open = _find_unopened(parts(FIRST)) is None
+                raise nothing_released(feed, periods, question.as_of, first_is_open, pool_term(terms, feed))
             slices = tuple(self._slice(stores, terms, question, *part) for part in asked)
         computed = statistic.compute(question, terms.rules, slices)
         explanation = None
         if question.explain:
-            explanation = explain(party.organisation, grant.statistics, slices, computed.rows)
-        return Answered(_answer(statistic, question, slices, computed), explanation, record, terms)
+            explanation = explain(party.organisation, permitted.grant.statistics, slices, computed.rows)
+        answer = _answer(statistic, question, slices, computed)
+        return Answered(answer, explanation, permitted.purpose, contract.record, terms)
 
-    def catalogue(self, caller: Caller, contract_id: str) -> list[Granted]:
-        """What this contract grants the caller. Raises ContractNotFound, ContractNotInForce."""
+    def catalogue(self, caller: Caller, contract_id: str) -> Granted | None:
+        """What this contract grants the caller, if anything. Raises ContractNotFound, ContractNotInForce."""
         with self._database.reading() as stores:
             _, terms, party = self._decide(stores, caller, contract_id)
-        grant = terms.find_grant(party.role)
+        grant = terms.find_grant(party)
         if grant is None:
-            return []
-        return [Granted(name, grant.by_at_most, OFFERED.get(name)) for name in grant.statistics]
+            return None
+        return Granted(grant, purposes_of(terms, grant), {name: OFFERED.get(name) for name in grant.statistics})
 
     def coverage(self, caller: Caller, contract_id: str) -> list[FeedCoverage]:
         """Feed by feed, what is open to the caller and what it posted itself. Raises ContractNotFound."""
         with self._database.reading() as stores:
-            _, terms, _ = self._decide(stores, caller, contract_id)
-            releases = stores.releases.list_for_contract(terms.id, terms.version)
+            contract, terms, _ = self._decide(stores, caller, contract_id)
+            releases = contract.releases(stores)
         return [_coverage(terms, feed, caller, releases) for feed in terms.feeds]
 
-    def _decide(self, stores: Stores, caller: Caller, contract_id: str) -> tuple[ContractRecord, Terms, Party]:
-        record = get_visible_contract(stores, caller, contract_id)
-        terms = require_in_force(record, self._clock.now())
-        return record, terms, get_party(terms, caller)
+    def _decide(self, stores: Stores, caller: Caller, contract_id: str) -> tuple[Contract, Terms, Party]:
+        now = self._clock.now()
+        contract = get_contract(stores, caller, contract_id, now)
+        party = get_party(contract.terms, caller)
+        return contract, contract.require_in_force(now), party
 
     def _decode(self, release_id: str, block: bytes, digests: dict[str, str]) -> Vectors:
         if hashlib.sha256(block).hexdigest() != digests[release_id]:

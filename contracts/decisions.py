@@ -1,44 +1,155 @@
-"""Who may do what under a contract, decided in one order: party, then status, then terms; first failure wins.
+"""Who may do what under a contract, decided in one order: party, status, version, then terms; first failure wins.
 
 Token and scope are decided at the door, before these. Nothing here looks at data.
 """
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
+from contracts.lifecycle import (
+    Status,
+    agreed_to,
+    find_current,
+    require_in_force,
+    signers_by_version,
+    signers_of,
+    status_of,
+)
 from contracts.parties import Caller
 from contracts.periods import NotAPeriod, Period
 from contracts.ports import Stores
-from contracts.records import ContractRecord, Stage
+from contracts.records import ContractRecord, EventKind, History, ReleaseRecord, Stage
 from contracts.refusals import (
     ContractNotFound,
+    ContractVersionOther,
     Fault,
     FeedNotFound,
-    NotGranted,
     NotTheDrafter,
     NotTheProvider,
     PeriodNotOver,
     PeriodOutsideContract,
     PlanNotOfContract,
 )
-from contracts.terms import FeedTerms, Grant, Party, Terms, terms_of
+from contracts.terms import FeedTerms, Party, Terms, terms_of
 from privacy.plan import PlanNotSound
 
 
-def get_visible_contract(stores: Stores, caller: Caller, contract_id: str) -> ContractRecord:
-    """The contract, if the caller may know of it: drafts by their drafter, the others by their parties.
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One version of a contract, with all that decides where it stands."""
+
+    history: History
+    record: ContractRecord
+
+    @property
+    def terms(self) -> Terms:
+        return terms_of(self.record)
+
+    def get_version(self, number: int) -> ContractRecord:
+        """Raises KeyError."""
+        return {record.version: record for record in self.history.versions}[number]
+
+    def status(self, now: datetime) -> Status:
+        return status_of(self.history, self.record, now)
+
+    def require_in_force(self, now: datetime) -> Terms:
+        """The terms, if they bind now. Raises ContractNotInForce."""
+        return require_in_force(self.history, self.record, now)
+
+    def agreed_to(self, kind: EventKind) -> tuple[str, ...]:
+        """Who agreed to resume, or to terminate, under this version."""
+        return agreed_to(self.history, self.record.version, kind)
+
+    def versions_with(self, feed: FeedTerms) -> tuple[int, ...]:
+        """The versions under which this feed is the same, schema, bounds, k, plan and all: what was released under
+        any of them belongs to all of them."""
+        return tuple(
+            record.version
+            for record in self.history.versions
+            if record.stage is Stage.PROPOSED
+            and (found := terms_of(record).find_feed(feed.name)) is not None
+            and found.generation == feed.generation
+        )
+
+    def releases(self, stores: Stores) -> list[ReleaseRecord]:
+        """What this version's answers may rest on: releases of its feeds as they are now, by those who are still its
+        parties, in the order stored."""
+        terms = self.terms
+        same = {feed.name: self.versions_with(feed) for feed in terms.feeds}
+        return [
+            release
+            for release in stores.releases.list_for_contract(self.record.id)
+            if release.contract_version in same.get(release.feed, ()) and terms.find_party(release.provider)
+        ]
+
+
+def get_contract(stores: Stores, caller: Caller, contract_id: str, now: datetime) -> Contract:
+    """The version that acts for the contract now, to a party of it: the one to ask and to post under.
 
     Raises ContractNotFound, the same for a contract that is not there and one that is not the caller's.
     """
-    record = stores.contracts.find(contract_id)
-    if record is None or not is_visible(record, caller.organisation):
-        raise ContractNotFound("There is no such contract among those you are a party to.")
-    return record
+    history = stores.contracts.find_history(contract_id)
+    current = None if history is None else find_current(history, now) or history.versions[-1]
+    return _visible(history, current, caller)
 
 
-def is_visible(record: ContractRecord, organisation: str) -> bool:
+def get_readable_contract(
+    stores: Stores, caller: Caller, contract_id: str, now: datetime, version: int | None = None
+) -> Contract:
+    """The version named; or the one that acts now, if the caller is a party to it, and else the newest that it is a
+    party to: who left a contract still reads what bound it. Raises ContractNotFound."""
+    history = stores.contracts.find_history(contract_id)
+    return readable(history, caller, now, version)
+
+
+def readable(history: History | None, caller: Caller, now: datetime, version: int | None = None) -> Contract:
+    """As `get_readable_contract`, of a history at hand."""
+    if history is None:
+        raise _not_found()
+    visible = visible_versions(history, caller.organisation)
+    current = find_current(history, now)
+    if version is not None:
+        chosen = next((record for record in visible if record.version == version), None)
+    else:
+        own = [record for record in visible if names(record, caller.organisation)]
+        chosen = current if current in own else next(reversed(own), None)
+    return _visible(history, chosen, caller)
+
+
+def is_visible(history: History, record: ContractRecord, organisation: str) -> bool:
+    """Drafts are seen by their drafter, the others by their parties and whoever else has to sign them."""
     if record.stage is Stage.DRAFT:
         return record.drafted_by == organisation
-    return terms_of(record).find_party(organisation) is not None
+    return organisation in signers_of(history, record)
+
+
+def visible_versions(history: History, organisation: str) -> tuple[ContractRecord, ...]:
+    """Those that `is_visible` says, in one pass."""
+    signers = signers_by_version(history)
+    return tuple(
+        record
+        for record in history.versions
+        if (
+            record.drafted_by == organisation
+            if record.stage is Stage.DRAFT
+            else organisation in signers[record.version]
+        )
+    )
+
+
+def _visible(history: History | None, record: ContractRecord | None, caller: Caller) -> Contract:
+    if history is None or record is None or not is_visible(history, record, caller.organisation):
+        raise _not_found()
+    return Contract(history, record)
+
+
+def names(record: ContractRecord, organisation: str) -> bool:
+    """Whether the organisation is a party to this version."""
+    return any(party["organisation"] == organisation for party in record.document["parties"])
+
+
+def _not_found() -> ContractNotFound:
+    return ContractNotFound("There is no such contract among those you are a party to.")
 
 
 def require_drafter(record: ContractRecord, caller: Caller) -> None:
@@ -51,8 +162,17 @@ def get_party(terms: Terms, caller: Caller) -> Party:
     """The caller's part in the contract. Raises ContractNotFound for a foreigner."""
     party = terms.find_party(caller.organisation)
     if party is None:
-        raise ContractNotFound("There is no such contract among those you are a party to.")
+        raise _not_found()
     return party
+
+
+def require_version(record: ContractRecord, wanted: int | None) -> None:
+    """Raises ContractVersionOther for what is meant for another version than the one in force."""
+    if wanted is not None and wanted != record.version:
+        raise ContractVersionOther(
+            f"This is meant for another version of the contract; in force is version {record.version}.",
+            contract_version=record.version,
+        )
 
 
 def get_feed(terms: Terms, name: str) -> FeedTerms:
@@ -104,12 +224,3 @@ def get_period(feed: FeedTerms, text: str, today: date) -> Period:
 def _outside(message: str) -> PeriodOutsideContract:
     fault = Fault("/period", "period_outside_contract", message)
     return PeriodOutsideContract("The period is not one of the feed's periods.", faults=(fault,))
-
-
-def get_grant(terms: Terms, party: Party, statistic: str) -> Grant:
-    """The grant under which the party may ask. Raises NotGranted with the statistics it may ask."""
-    grant = terms.find_grant(party.role)
-    if grant is None or statistic not in grant.statistics:
-        granted = list(grant.statistics) if grant else []
-        raise NotGranted(f"The contract does not grant {statistic} to the {party.role}.", granted=granted)
-    return grant

@@ -5,7 +5,7 @@ from typing import Final
 
 from contracts.cells import MAX_COUNT
 from contracts.parties import JsonObject
-from contracts.source_releases import MAX_NOISY
+from contracts.submissions.source_releases import MAX_NOISY
 from contracts.terms import FeedTerms, Measured, write_draws
 from privacy.plan import Draw
 

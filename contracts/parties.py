@@ -25,6 +25,8 @@ class Scope(StrEnum):
     SUBMISSIONS_WRITE = "submissions.write"
     STATISTICS_READ = "statistics.read"
     LEDGER_READ = "ledger.read"
+    AUDIT_READ = "audit.read"
+    KEYS_WRITE = "keys.write"
     ORG_ADMIN = "org.admin"
 
 
@@ -64,12 +66,20 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A public key (JWK) with which an organisation signs contracts; apart from its client keys."""
+    """A public key (JWK) with which an organisation signs contracts; apart from its client keys.
+
+    endorsed_by: the kid of the key that vouched for it; None when the operator registered it. A revoked key signs
+    nothing more; what it signed before stands, and is in doubt where the key was compromised.
+    """
 
     kid: str
     organisation: str
     public_key: JsonObject
     created_at: datetime
+    endorsed_by: str | None = None
+    revoked_at: datetime | None = None
+    revocation_reason: str | None = None
+    compromised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ _NUMBERED = {
     Grain.QUARTER: re.compile(r"\d{4}-Q(\d)", re.ASCII),
     Grain.YEAR: re.compile(r"(?!)()"),
 }
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EXAMPLES = {Grain.MONTH: "2025-03", Grain.QUARTER: "2025-Q1", Grain.YEAR: "2025"}
 
 
@@ -80,6 +81,46 @@ class Period:
         return _MONTHS[self.grain] // _MONTHS[grain]
 
 
+def parse_any(text: str) -> Period:
+    """The period of whatever grain that the text names. Raises NotAPeriod."""
+    for grain in Grain:
+        try:
+            return Period.parse(text, grain)
+        except NotAPeriod:
+            continue
+    raise NotAPeriod("a period is written like 2025, 2025-Q1 or 2025-03")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of days, both ends included; written as periods of any grain, or as dates."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def parse(cls, first: str, last: str) -> "Stretch":
+        """From the first day of one to the last day of the other. Raises NotAPeriod."""
+        return cls(_days(first)[0], _days(last)[1])
+
+    def __contains__(self, period: Period) -> bool:
+        return self.first <= period.first_day and period.last_day <= self.last
+
+
+def _days(text: str) -> tuple[date, date]:
+    try:
+        period = parse_any(text)
+    except NotAPeriod as error:
+        if _DATE.fullmatch(text) is None:
+            raise NotAPeriod(f"{error}, a date like 2025-01-31") from None
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise NotAPeriod("this is not a date of the calendar") from None
+        return day, day
+    return period.first_day, period.last_day
+
+
 @dataclass(frozen=True, slots=True)
 class PeriodRange:
     """Both ends included, of one grain."""
@@ -95,3 +136,12 @@ class PeriodRange:
 
     def __contains__(self, period: Period) -> bool:
         return period.grain is self.first.grain and self.first.index <= period.index <= self.last.index
+
+
+def first_within(periods: PeriodRange, days: Stretch) -> Period | None:
+    """The first of the periods that lies wholly within these days, by arithmetic."""
+    grain = periods.first.grain
+    begun = Period(Grain.MONTH, days.first.year * 12 + days.first.month - 1).rolled_up_to(grain)
+    index = max(periods.first.index, begun.index + (begun.first_day < days.first))
+    found = Period(grain, index)
+    return found if index <= periods.last.index and found in days else None

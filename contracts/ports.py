@@ -10,9 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from contracts.ledger import Entry
-from contracts.parties import Client, Organisation, Population, SigningKey
-from contracts.records import ContractRecord, ReleaseRecord, Signature, SubmissionRecord
+from contracts.audit.records import AuditRecord, Head
+from contracts.ledger.entries import Entry
+from contracts.parties import Client, JsonObject, Organisation, Population, SigningKey
+from contracts.records import (
+    ContractEvent,
+    ContractRecord,
+    History,
+    PopulationEvent,
+    ReleaseRecord,
+    Signature,
+    SubmissionRecord,
+)
 from privacy.arrays import Vector
 
 
@@ -32,29 +41,63 @@ class PartyStore(Protocol):
     def add_population(self, population: Population) -> None: ...
     def find_population(self, population_id: str) -> Population | None: ...
     def list_populations(self, organisation_id: str) -> list[Population]: ...
+    def lock_population(self, population_id: str) -> None:
+        """Hold the population until the transaction ends. Raises KeyError for an unknown one."""
+
+    def population_events(self, population_id: str) -> list[PopulationEvent]:
+        """What was done to it, in sequence."""
+
+    def add_population_event(self, event: PopulationEvent) -> None:
+        """Append to a locked population's events. Raises `AlreadyExists` when the sequence number is taken."""
+
     def add_client(self, client: Client) -> None: ...
     def find_client(self, client_id: str) -> Client | None: ...
+    def list_clients(self, organisation_id: str) -> list[Client]: ...
     def add_signing_key(self, key: SigningKey) -> None: ...
     def find_signing_key(self, organisation_id: str, kid: str) -> SigningKey | None: ...
+    def lock_signing_key(self, organisation_id: str, kid: str) -> SigningKey | None:
+        """As `find_signing_key`, held until the transaction ends: nobody revokes it meanwhile."""
+
+    def find_key_by_thumbprint(self, thumbprint: str) -> SigningKey | None:
+        """Whoever's signing key it is, whatever its kid, revoked or not."""
+
+    def list_signing_keys(self, organisation_id: str) -> list[SigningKey]:
+        """All of them, oldest first."""
+
+    def revoke_signing_key(self, key: SigningKey) -> None:
+        """Store what the key says of its revocation. It must be held by `lock_signing_key`."""
 
 
 class ContractStore(Protocol):
-    """Contracts with their frozen documents and signatures. A draft is seen by its drafter only."""
+    """Contracts: versions with their frozen documents and signatures, and what was done to them.
+
+    Whoever asks is given all there is; who may see what is decided in the domain.
+    """
 
     def add(self, record: ContractRecord) -> None:
-        """Store a new draft. Raises `AlreadyExists` when the id is taken."""
+        """Store a new draft. Raises `AlreadyExists` when the version, or for a first version the id, is taken."""
 
-    def find(self, contract_id: str) -> ContractRecord | None:
-        """The contract with its signatures, whoever asks; visibility is decided in the domain."""
+    def find_history(self, contract_id: str) -> History | None: ...
+    def list_histories(self, organisation_id: str) -> list[History]:
+        """Contracts of which any version was drafted by, or names, the organisation, oldest first."""
 
-    def list_for(self, organisation_id: str) -> list[ContractRecord]:
-        """Contracts drafted by, or naming, the organisation, oldest first."""
+    def lock(self, contract_id: str) -> History | None:
+        """The history, which nobody else changes until the transaction ends."""
 
-    def freeze(self, record: ContractRecord) -> bool:
-        """Replace the draft by its proposed form; False when it is no longer a draft."""
+    def hold(self, contract_id: str) -> None:
+        """Have nobody change the contract until the transaction ends; any number may hold it at once."""
+
+    def replace_draft(self, record: ContractRecord) -> bool:
+        """Put the record, a draft or its proposed form, in place of the draft; False when it is a draft no longer."""
+
+    def discard_draft(self, contract_id: str, version: int) -> None:
+        """Delete a draft, of which nothing remains."""
 
     def add_signature(self, contract_id: str, version: int, signature: Signature) -> None:
         """Add one party's signature. Raises `AlreadyExists` when that party has signed this version."""
+
+    def add_event(self, event: ContractEvent) -> None:
+        """Append to a locked contract's events. Raises `AlreadyExists` when the sequence number is taken."""
 
 
 class LedgerStore(Protocol):
@@ -75,8 +118,10 @@ class SubmissionStore(Protocol):
 
     def find(self, submission_id: str) -> SubmissionRecord | None: ...
     def find_for_period(
-        self, contract_id: str, version: int, feed: str, provider: str, period: str, restatement: int
-    ) -> SubmissionRecord | None: ...
+        self, contract_id: str, versions: Sequence[int], feed: str, provider: str, period: str, restatement: int
+    ) -> SubmissionRecord | None:
+        """versions: of the contract, in all of which the feed is the same generation."""
+
     def add(self, record: SubmissionRecord) -> None:
         """Raises `AlreadyExists` when the id, or the provider's period of the feed, is taken."""
 
@@ -91,8 +136,8 @@ class ReleaseStore(Protocol):
         """Store a release. Raises `AlreadyExists` when its debit or its submission has one already."""
 
     def find_for_submission(self, submission_id: str) -> ReleaseRecord | None: ...
-    def list_for_contract(self, contract_id: str, version: int) -> list[ReleaseRecord]:
-        """All releases under one contract version, in the order they were stored."""
+    def list_for_contract(self, contract_id: str) -> list[ReleaseRecord]:
+        """All releases under any version of the contract, in the order they were stored."""
 
     def get_blocks(self, release_ids: Sequence[str]) -> dict[str, bytes]:
         """The stored blocks by release id. Raises KeyError when one is missing."""
@@ -103,6 +148,20 @@ class AssertionStore(Protocol):
 
     def use_once(self, client_id: str, jti: str, expires_at: datetime, now: datetime) -> bool:
         """True the first time, False ever after; an atomic insert. May drop rows that expired before `now`."""
+
+
+class AuditStore(Protocol):
+    """Hash-chained books. Records are append-only; see `contracts.audit.chain` for who writes them."""
+
+    def lock(self, book: str) -> Head:
+        """The book's head, held until the transaction ends, so that records get their places one by one."""
+
+    def append(self, record: AuditRecord) -> None:
+        """Add the record and move the head, which is locked. Raises RuntimeError when it is not the next one."""
+
+    def head(self, book: str) -> Head: ...
+    def records(self, book: str, after: int, limit: int) -> list[AuditRecord]:
+        """The records with a sequence above `after`, in sequence, `limit` at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +187,16 @@ class StoredRows(Protocol):
     def releases(self) -> Iterator[ReleaseRecord | Unreadable]:
         """In the order they were stored."""
 
+    def clients(self) -> Iterator[Client | Unreadable]: ...
+    def signing_keys(self) -> Iterator[SigningKey | Unreadable]: ...
+    def contract_events(self) -> Iterator[ContractEvent | Unreadable]: ...
+    def population_events(self) -> Iterator[PopulationEvent | Unreadable]: ...
+    def heads(self) -> list[Head]:
+        """Of every book of the audit, by name."""
+
+    def audit_records(self) -> Iterator[AuditRecord | Unreadable]:
+        """Book by book, in sequence."""
+
 
 class Stores(Protocol):
     """All stores, bound to one transaction."""
@@ -145,6 +214,8 @@ class Stores(Protocol):
     @property
     def assertions(self) -> AssertionStore: ...
     @property
+    def audit(self) -> AuditStore: ...
+    @property
     def stored(self) -> StoredRows: ...
 
 
@@ -153,6 +224,41 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[Stores]: ...
     def writing(self) -> AbstractContextManager[Stores]: ...
+
+
+class WitnessDamaged(Exception):
+    """The witness is not the file that was written: a line was altered, or taken out, or put in."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessText:
+    """All that can be read of a witness. whole: nothing of it was damaged."""
+
+    lines: tuple[JsonObject, ...]
+    unreadable: int
+    whole: bool
+
+
+class Witness(Protocol):
+    """The append-only record of the ledger outside the database. A line is a JSON object with its population.
+
+    All raise WitnessUnavailable; find_last and append raise WitnessDamaged.
+    """
+
+    def find_last(self, population: str) -> JsonObject | None:
+        """The last line of this population."""
+
+    def append(self, population: str, lines: Sequence[JsonObject], *, after: JsonObject | None) -> JsonObject:
+        """Have the lines on the disk, and give the last of them as it is there. `after`: the last line until now.
+
+        Raises WitnessMovedOn when it is another one.
+        """
+
+    def read(self) -> WitnessText:
+        """All lines, in order, whatever was damaged."""
+
+    def replace(self, lines: Sequence[JsonObject], *, aside: str) -> None:
+        """Put a witness of these lines in the place of a damaged one, which is kept under the name `aside`."""
 
 
 class BlockFormat(Protocol):

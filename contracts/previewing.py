@@ -6,11 +6,10 @@ under that plan will carry.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import exp
 from typing import Final
 
-from contracts.accounting import Ceilings, Loss, ceilings, loss
 from contracts.drafting import check_terms
+from contracts.ledger.statements import Ceilings, Loss, ceilings, loss
 from contracts.parties import JsonObject, Role
 from contracts.ports import Clock
 from contracts.predicting import (
@@ -31,7 +30,7 @@ from contracts.statistics.catalogue import unanswered
 from contracts.terms import FeedTerms, Terms, read_terms
 from contracts.wishes import Budget, read_wishes, smallest_budget
 from privacy.accuracy import CONFIDENCE, RATES, PlanNoise
-from privacy.adversary import right_guesses
+from privacy.adversary import belief_at_most, right_guesses
 from privacy.plan_words import explain_plan
 from privacy.strategy import BudgetTooSmall, make_plan
 
@@ -179,8 +178,8 @@ def _require_readable(terms: Terms) -> None:
 
 
 def attacker(lost: Loss) -> Attacker:
-    """Bayes' rule with the odds that epsilon allows; the best guess by `privacy.adversary`."""
-    return Attacker(1 / (1 + exp(-lost.epsilon)), right_guesses(lost.rho_nano))
+    """From even odds. Not from epsilon, whose odds can be exceeded more often than delta (`privacy.adversary`)."""
+    return Attacker(belief_at_most(lost.rho_nano, 0.5, float(lost.delta)), right_guesses(lost.rho_nano))
 
 
 def _feed(terms: Terms, feed: FeedTerms) -> FeedPreview:
@@ -211,7 +210,8 @@ def _notes(terms: Terms, feed: FeedTerms) -> Iterator[str]:
     for name in unpredicted(feed):
         yield f"{name} is not predicted: state the expected members."
     others = len(terms.providers_of(feed)) - 1
-    if feed.provider is Role.PAYER and terms.find_grant(Role.PAYER) and others < terms.rules.min_payers:
+    asking = any(grant.role is Role.PAYER for grant in terms.grants)
+    if feed.provider is Role.PAYER and asking and others < terms.rules.min_payers:
         yield "payers never see the pool of their own feeds: it needs min_payers besides themselves."
 
 

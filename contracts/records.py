@@ -19,6 +19,8 @@ class Signature:
     """A detached JWS (RFC 7515 appendix F) over the RFC 8785 form of the proposed document.
 
     The public key is kept with it, so that the signature can be checked when the key has long been rotated.
+    key_revoked_at, key_compromised: what the register of keys says of it today. A signature of before its key was
+    revoked stands; one by a compromised key does too, until a party suspends the contract, and is shown to be in doubt.
     """
 
     organisation: str
@@ -28,6 +30,8 @@ class Signature:
     signer_name: str
     signer_title: str
     signed_at: datetime
+    key_revoked_at: datetime | None = None
+    key_compromised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,56 @@ class ContractRecord:
     drafted_at: datetime
     proposed_at: datetime | None = None
     signatures: tuple[Signature, ...] = ()
+
+
+class EventKind(StrEnum):
+    """What happens to a contract after its versions were written and signed, or to a population."""
+
+    SUSPENDED = "suspended"
+    RESUME_AGREED = "resume_agreed"
+    RESUMED = "resumed"
+    TERMINATION_AGREED = "termination_agreed"
+    TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class ContractEvent:
+    """Something that a party or the operator did to a whole contract. organisation: None for the operator.
+
+    contract_version: the version that bound the parties then. sequence: from 1, without gaps.
+    """
+
+    contract_id: str
+    sequence: int
+    contract_version: int
+    kind: EventKind
+    organisation: str | None
+    client: str
+    reason: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationEvent:
+    """A population suspended or resumed, under every contract at once, by its owner or the operator (None)."""
+
+    population: str
+    sequence: int
+    kind: EventKind
+    organisation: str | None
+    client: str
+    reason: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that decides where a contract stands: its versions, oldest first, and what happened to it and to the
+    populations that it names."""
+
+    versions: tuple[ContractRecord, ...]
+    events: tuple[ContractEvent, ...] = ()
+    population_events: tuple[PopulationEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

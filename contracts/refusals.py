@@ -63,6 +63,10 @@ class PopulationNotFound(NotFound):
     code = "population-not-found"
 
 
+class SigningKeyNotFound(NotFound):
+    code = "signing-key-not-found"
+
+
 class StatisticNotFound(NotFound):
     code = "statistic-not-found"
 
@@ -80,7 +84,23 @@ class NotTheDrafter(NotAllowed):
 
 
 class NotGranted(NotAllowed):
+    """term: the clause that does not allow it, as a JSON pointer into the contract document; so in those below."""
+
     code = "not-granted"
+
+
+class PurposeProhibited(NotAllowed):
+    code = "purpose-prohibited"
+
+
+class PurposeNotGranted(NotAllowed):
+    code = "purpose-not-granted"
+
+
+class ReciprocityUnmet(NotAllowed):
+    """The contract answers about a pool only whoever has posted its own share. to_post: what is missing."""
+
+    code = "reciprocity-unmet"
 
 
 class OperatorOnly(NotAllowed):
@@ -143,6 +163,14 @@ class AlreadyExists(Conflict):
     code = "already-exists"
 
 
+class NoSigningKey(Conflict):
+    code = "no-signing-key"
+
+
+class SigningKeyRevoked(Conflict):
+    code = "signing-key-revoked"
+
+
 class NotADraft(Conflict):
     code = "contract-not-a-draft"
 
@@ -153,6 +181,28 @@ class NotProposed(Conflict):
 
 class ContractNotInForce(Conflict):
     code = "contract-not-in-force"
+
+
+class TransitionIllegal(Conflict):
+    """legal_now: what can be done to a contract that stands as this one does."""
+
+    code = "transition-illegal"
+
+
+class AlreadyAgreed(Conflict):
+    code = "already-agreed"
+
+
+class DraftChanged(Refusal):
+    """If-Match names another draft than the one there is (RFC 9110 section 13.1.1)."""
+
+    code = "draft-changed"
+
+
+class ContractVersionOther(Conflict):
+    """contract_version: the one that is in force."""
+
+    code = "contract-version-other"
 
 
 class PlanNotOfContract(Conflict):
@@ -201,6 +251,18 @@ class BudgetExhausted(Conflict):
     code = "budget-exhausted"
 
 
+class LedgerSealed(Conflict):
+    """The ledger is not the one that its witness knows: nothing may be appended until the operator reconciles them."""
+
+    code = "ledger-sealed"
+
+
+class WitnessMovedOn(Conflict):
+    """Somebody who holds no lock on the account any more, or never did, wrote of it."""
+
+    code = "witness-moved-on"
+
+
 class NothingReleased(Conflict):
     code = "nothing-released"
 
@@ -209,3 +271,9 @@ class NoiseUnavailable(Refusal):
     """No noise could be drawn, so nothing was released. The debit stands; the same submission may resume."""
 
     code = "noise-unavailable"
+
+
+class WitnessUnavailable(Refusal):
+    """The witness of the ledger cannot be read or written, so nothing may be debited."""
+
+    code = "witness-unavailable"

@@ -6,23 +6,29 @@ from dataclasses import dataclass
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey, import_key
 
-from contracts.ledger import Account, Entry
+from contracts.audit import acts
+from contracts.audit.acts import CONSOLE, By
+from contracts.audit.chain import append
+from contracts.ledger.entries import Entry
+from contracts.ledger.witnessing import WitnessedLedger
 from contracts.parties import Caller, Client, JsonObject, Organisation, Population, Role, Scope, SigningKey
-from contracts.ports import Clock, Database, Stores
+from contracts.ports import Clock, Database, Stores, Witness
 from contracts.refusals import (
+    AlreadyExists,
     Conflict,
     Fault,
     OperatorOnly,
     OrganisationNotFound,
     PopulationNotFound,
     RegistrationInvalid,
+    SigningKeyRevoked,
 )
-from contracts.signing import algorithm_for
+from contracts.signing import algorithm_for, plain_key, thumbprint
 from privacy.units import NotABudget, budget_nano
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192
-_KID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_KID = re.compile(r"(?!\.)[A-Za-z0-9._~-]{1,128}")
 _KINDS = {("EC", "P-256"), ("EC", "P-384"), ("OKP", "Ed25519"), ("RSA", "")}
 _PUBLIC_MEMBERS = {"kty", "crv", "x", "y", "n", "e", "kid", "use", "alg", "key_ops"}
 
@@ -41,28 +47,40 @@ def require_operator(caller: Caller) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Registering:
-    """Registration. The door decides who may call; the command line calls as the operator."""
+    """Registration. The door decides who may call; the command line calls as the operator.
+
+    by: who registers, for the audit.
+    """
 
     database: Database
     clock: Clock
+    witness: Witness
 
-    def add_organisation(self, organisation_id: str, name: str, role: Role) -> Organisation:
+    def add_organisation(self, organisation_id: str, name: str, role: Role, by: By = CONSOLE) -> Organisation:
         """Raises AlreadyExists."""
         organisation = Organisation(organisation_id, name, role, self.clock.now())
         with self.database.writing() as stores:
             stores.parties.add_organisation(organisation)
+            append(stores, organisation.created_at, acts.organisation_registered(by, organisation))
         return organisation
 
     def add_population(
-        self, organisation_id: str, population_id: str, rho: str, attestation: str | None = None
+        self,
+        organisation_id: str,
+        population_id: str,
+        rho: str,
+        attestation: str | None = None,
+        by: By = CONSOLE,
     ) -> Population:
         """Create a population and record the grant that is its lifetime ceiling, in rho.
 
-        Raises OrganisationNotFound, RegistrationInvalid, AttestationMissing, AlreadyExists.
+        Raises OrganisationNotFound, RegistrationInvalid, AttestationMissing, AlreadyExists, or LedgerSealed when the
+        witness knows this population of before.
         """
         granted_nano = _granted_nano(rho)
         population = Population(population_id, organisation_id, attestation, self.clock.now())
-        with self.database.writing() as stores:
+        with WitnessedLedger(self.database, self.witness).writing() as writing:
+            stores = writing.stores
             _get_organisation(stores, organisation_id)
             if stores.parties.list_populations(organisation_id) and not attestation:
                 raise AttestationMissing(
@@ -70,23 +88,27 @@ class Registering:
                     "is in both, since losses of one person add up."
                 )
             stores.parties.add_population(population)
-            account = Account(population_id, [])
-            stores.ledger.append(account.grant(granted_nano, "population registered", self.clock.now()))
+            account = writing.open_account(population_id)
+            entry = account.grant(granted_nano, "population registered", self.clock.now())
+            writing.append(entry)
+            registered = acts.population_registered(by, population)
+            append(stores, population.created_at, registered, acts.budget_granted(by, organisation_id, entry))
         return population
 
-    def grant(self, population_id: str, rho: str, reason: str) -> Entry:
+    def grant(self, population_id: str, rho: str, reason: str, by: By = CONSOLE) -> Entry:
         """Record a grant that raises a population's lifetime ceiling by rho: the only way to new budget.
 
-        Raises PopulationNotFound, RegistrationInvalid.
+        Raises PopulationNotFound, RegistrationInvalid, LedgerSealed.
         """
         amount_nano = _granted_nano(rho)
-        with self.database.writing() as stores:
-            if stores.parties.find_population(population_id) is None:
+        with WitnessedLedger(self.database, self.witness).writing() as writing:
+            stores = writing.stores
+            population = stores.parties.find_population(population_id)
+            if population is None:
                 raise PopulationNotFound("There is no population of this name.")
-            stores.ledger.lock(population_id)
-            account = Account(population_id, stores.ledger.entries(population_id))
-            entry = account.grant(amount_nano, reason, self.clock.now())
-            stores.ledger.append(entry)
+            entry = writing.open_account(population_id).grant(amount_nano, reason, self.clock.now())
+            writing.append(entry)
+            append(stores, entry.recorded_at, acts.budget_granted(by, population.organisation, entry))
         return entry
 
     def add_client(
@@ -95,6 +117,7 @@ class Registering:
         client_id: str,
         scopes: frozenset[Scope],
         public_keys: tuple[JsonObject, ...],
+        by: By = CONSOLE,
     ) -> Client:
         """Raises OrganisationNotFound, RegistrationInvalid, AlreadyExists."""
         keys = tuple(public_jwk(key, f"/public_keys/{i}") for i, key in enumerate(public_keys))
@@ -103,21 +126,55 @@ class Registering:
             organisation = _get_organisation(stores, organisation_id)
             if Scope.ORG_ADMIN in scopes and organisation.role is not Role.OPERATOR:
                 raise _invalid("/scopes", "scope_reserved", "org.admin is for clients of the operator")
+            for i, key in enumerate(keys):
+                if stores.parties.find_key_by_thumbprint(thumbprint(key)) is not None:
+                    raise _not_apart(f"/public_keys/{i}")
             stores.parties.add_client(client)
+            append(stores, client.created_at, acts.client_registered(by, client))
         return client
 
-    def add_signing_key(self, organisation_id: str, public_key: JsonObject) -> SigningKey:
-        """Raises OrganisationNotFound, RegistrationInvalid, AlreadyExists."""
-        jwk = public_jwk(public_key, "/public_key")
-        try:
-            algorithm_for(jwk)
-        except ValueError as error:
-            raise _invalid("/public_key", "key_not_usable", str(error)) from None
+    def add_signing_key(self, organisation_id: str, public_key: JsonObject, by: By = CONSOLE) -> SigningKey:
+        """Without anybody's endorsement: the first key, or the next one where all are lost.
+
+        Raises OrganisationNotFound, RegistrationInvalid, SigningKeyRevoked, AlreadyExists.
+        """
+        jwk = signing_jwk(public_key, "/public_key")
         key = SigningKey(jwk["kid"], organisation_id, jwk, self.clock.now())
         with self.database.writing() as stores:
             _get_organisation(stores, organisation_id)
-            stores.parties.add_signing_key(key)
+            add_new_key(stores, key)
+            append(stores, key.created_at, acts.signing_key_registered(by, key))
         return key
+
+
+def add_new_key(stores: Stores, key: SigningKey) -> None:
+    """Store a signing key that nobody has yet, whatever its name, and that proves no client of its organisation.
+
+    Raises RegistrationInvalid, SigningKeyRevoked, AlreadyExists.
+    """
+    found = thumbprint(key.public_key)
+    same = stores.parties.find_key_by_thumbprint(found)
+    if same is not None and same.organisation != key.organisation:
+        raise _invalid("/public_key", "key_taken", "another organisation signs with this key; make a pair of your own")
+    same = same or stores.parties.find_signing_key(key.organisation, key.kid)
+    if same is not None and same.revoked_at is not None:
+        raise SigningKeyRevoked("This key, or one of its kid, was revoked, which is final; make a new pair.")
+    if same is not None:
+        raise AlreadyExists(f"{key.organisation} has this signing key, or one of its kid, already.")
+    clients = stores.parties.list_clients(key.organisation)
+    if any(found == thumbprint(client_key) for client in clients for client_key in client.public_keys):
+        raise _not_apart("/public_key")
+    stores.parties.add_signing_key(key)
+
+
+def signing_jwk(key: JsonObject, pointer: str) -> JsonObject:
+    """A public JWK of a kind that signs contracts, as it is registered. Raises RegistrationInvalid."""
+    jwk = public_jwk(key, pointer)
+    try:
+        algorithm_for(jwk)
+    except ValueError as error:
+        raise _invalid(pointer, "key_not_usable", str(error)) from None
+    return jwk
 
 
 def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
@@ -137,10 +194,11 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
     if isinstance(imported, RSAKey) and not MIN_RSA_BITS <= imported.raw_value.key_size <= MAX_RSA_BITS:
         raise _invalid(pointer, "key_not_usable", f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
     if not _KID.fullmatch(str(imported.kid)):
-        raise _invalid(pointer, "key_not_usable", "a kid is up to 128 letters, digits and . _ ~ -")
+        message = "a kid is up to 128 letters, digits and . _ ~ -, and begins with no dot"
+        raise _invalid(pointer, "key_not_usable", message)
     # Which algorithm goes with a key is decided here, by its type; what the JWK says of its use is left out.
-    kept = {name: value for name, value in key.items() if name not in ("use", "alg", "key_ops")}
-    return {**kept, "kid": imported.kid}
+    plain = plain_key(key)
+    return {**plain, "kid": str(key.get("kid") or thumbprint(plain))}
 
 
 def _granted_nano(rho: str) -> int:
@@ -155,6 +213,11 @@ def _get_organisation(stores: Stores, organisation_id: str) -> Organisation:
     if organisation is None:
         raise OrganisationNotFound("There is no organisation of this name.")
     return organisation
+
+
+def _not_apart(pointer: str) -> RegistrationInvalid:
+    message = "a signing key is no client key: whoever steals the one could else use it as the other"
+    return _invalid(pointer, "key_not_apart", message)
 
 
 def _invalid(pointer: str, code: str, message: str) -> RegistrationInvalid:

@@ -13,6 +13,7 @@ from math import prod
 from typing import Final
 
 from contracts.canonical import digest_of
+from contracts.grants import Grant, read_grant
 from contracts.invariants import Invariant, parse_invariant
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain, Period, PeriodRange
@@ -144,25 +145,18 @@ class FeedTerms:
         return self.plan
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Who may ask which statistics, by how many dimensions at once."""
-
-    role: Role
-    statistics: tuple[str, ...]
-    by_at_most: int
-
-
 MIN_PAYERS_DEFAULT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """min_payers: a pool opens with so many payers besides the asker. mask_below: noisy counts from 1 to one
-    below it are masked; None shows all."""
+    below it are masked; None shows all. reciprocity_days: so long after a posting day, whoever has not posted is
+    answered about no pool; None makes no such condition."""
 
     min_payers: int
     mask_below: int | None
+    reciprocity_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +174,7 @@ class PrivacyTerms:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A whole contract."""
+    """A whole contract. purposes: for which answers may be asked besides its own; prohibited: for which never."""
 
     id: str
     version: int
@@ -194,6 +188,13 @@ class Terms:
     privacy: PrivacyTerms
     grants: tuple[Grant, ...]
     rules: Rules
+    purposes: tuple[str, ...] = ()
+    prohibited: tuple[str, ...] = ()
+
+    @property
+    def allowed_purposes(self) -> tuple[str, ...]:
+        """Its own purpose, which a question has unless it states another, and the further ones."""
+        return (self.purpose, *self.purposes)
 
     def find_party(self, organisation: str) -> Party | None:
         return next((party for party in self.parties if party.organisation == organisation), None)
@@ -209,15 +210,20 @@ class Terms:
         """By which grains of time the feed can be asked: its own, and the roll-ups that the contract declares."""
         return tuple(grain for grain in Grain if grain is feed.grain or self.rollups.get(grain) is feed.grain)
 
-    def find_grant(self, role: Role) -> Grant | None:
-        return next((grant for grant in self.grants if grant.role is role), None)
+    def find_grant(self, party: Party) -> Grant | None:
+        """The party's own grant, or else that of its role."""
+        for organisation in (party.organisation, None):
+            for grant in self.grants:
+                if grant.role is party.role and grant.organisation == organisation:
+                    return grant
+        return None
 
 
 def read_terms(document: JsonObject) -> Terms:
     """The terms of a well-formed document. Raises ValueError where a value has no meaning (a date, a period)."""
     vocabularies = {name: tuple(values) for name, values in document["vocabularies"].items()}
     rules = document["rules"]
-    small_cells = rules.get("small_cells")
+    small_cells, reciprocity = rules.get("small_cells"), rules.get("reciprocity")
     return Terms(
         id=document["id"],
         version=document["version"],
@@ -236,10 +242,14 @@ def read_terms(document: JsonObject) -> Terms:
             delta=document["privacy"]["delta"],
             ceilings_nano={name: budget_nano(rho) for name, rho in document["privacy"]["ceilings"].items()},
         ),
-        grants=tuple(
-            Grant(Role(grant["role"]), tuple(grant["statistics"]), grant["by_at_most"]) for grant in document["grants"]
+        grants=tuple(read_grant(f"/grants/{i}", grant) for i, grant in enumerate(document["grants"])),
+        rules=Rules(
+            rules["min_payers"],
+            small_cells["mask_below"] if small_cells else None,
+            reciprocity["within_days"] if reciprocity else None,
         ),
-        rules=Rules(rules["min_payers"], small_cells["mask_below"] if small_cells else None),
+        purposes=tuple(document.get("purposes", ())),
+        prohibited=tuple(document.get("prohibited", ())),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.accounting import Loss, loss
+from contracts.ledger.statements import Loss, loss
 from contracts.periods import Grain
 from contracts.predicting import Figure, Span, Width, counts_of, noise_at, rates_of
 from contracts.refusals import AccuracyInvalid, Fault

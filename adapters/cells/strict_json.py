@@ -20,10 +20,11 @@ class Fractional:
 FRACTIONAL = Fractional()
 
 
-def load_strict(text: bytes) -> Any:
+def load_strict(text: bytes, *, fractions: bool = False) -> Any:
     """Decode UTF-8 JSON. Raises JsonRefused for duplicates, NaN, infinities, deep nesting and malformed text.
 
-    Numbers with a fraction or exponent become FRACTIONAL: nothing the exchange takes is written so.
+    Numbers with a fraction or exponent become FRACTIONAL: nothing the exchange takes is written so. fractions: read
+    them as numbers, for what it answers.
     """
     try:
         if _SURROGATE.search(text):
@@ -31,7 +32,7 @@ def load_strict(text: bytes) -> Any:
         return json.loads(
             text.decode("utf-8"),
             object_pairs_hook=_object,
-            parse_float=lambda _: FRACTIONAL,
+            parse_float=float if fractions else lambda _: FRACTIONAL,
             parse_constant=_refuse_constant,
         )
     except JsonRefused:

@@ -21,19 +21,22 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _MIGRATION_LOCK: Final = 7_275_391
 
 
-def migrate(url: str) -> None:
+def migrate(url: str) -> str | None:
     """Bring the database to the newest schema, in one transaction; does nothing where it is there already.
 
+    Gives the schema that it was at, None for a new database.
     Raises DatabaseUrlUnusable, DatabaseUnavailable, or SchemaStale for a database of a newer Parley.
     """
     with _connected(url, Transaction.WRITING) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        _refuse_unknown(_revision_of(connection))
+        found = _revision_of(connection)
+        _refuse_unknown(found)
         command.upgrade(_config(connection), "head")
         if connection.dialect.name == "sqlite":
             _require_sound_references(connection)
         connection.commit()
+    return found
 
 
 def check_schema(url: str) -> None:

@@ -1,18 +1,19 @@
 """Every table, with what each column means. Rules that must never be broken are constraints, not habits.
 
 No table holds an exact cell: a block is noise already drawn, and of a posted body nothing is kept at all.
-Ledger entries, releases and signatures are append-only, by triggers that the first migration makes.
+Ledger entries, releases, signatures and the audit are append-only, by triggers that the migrations make.
 """
 
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
 from adapters.database.types import CanonicalJson, UtcDateTime
-from contracts.ledger import EntryKind
+from contracts.ledger.entries import EntryKind
 from contracts.parties import Role
-from contracts.records import Stage
+from contracts.records import EventKind, Stage
 
 metadata = sa.MetaData(
     naming_convention={
@@ -85,7 +86,14 @@ signing_keys = sa.Table(
     sa.Column("organisation", sa.ForeignKey("organisations.id"), primary_key=True, comment="Who signs with it."),
     sa.Column("kid", sa.Text, primary_key=True, comment="Key id, unique within the organisation."),
     _required("public_key", CanonicalJson, comment="The public key, a JWK."),
+    sa.Column("thumbprint", sa.Text, comment="RFC 7638, of one key only; null if it was registered twice before that."),
     _required("created_at", UtcDateTime, comment="When it was registered."),
+    sa.Column("endorsed_by", sa.Text, comment="Kid of the key that vouched for it; null when the operator did."),
+    sa.Column("revoked_at", UtcDateTime, comment="From when on it signs nothing; null while it may."),
+    sa.Column("revocation_reason", sa.Text, comment="Why it was revoked, as its organisation said."),
+    _required("compromised", sa.Boolean, server_default=sa.false(), comment="Whether somebody else may have had it."),
+    sa.UniqueConstraint("thumbprint"),
+    sa.CheckConstraint("(revoked_at IS NULL) = (revocation_reason IS NULL)", name="revoked_with_reason"),
     comment="Public keys with which organisations sign contracts; apart from client keys.",
 )
 
@@ -132,6 +140,38 @@ signatures = sa.Table(
     _required("signed_at", UtcDateTime, comment="When the signature was accepted."),
     sa.PrimaryKeyConstraint("contract_id", "contract_version", "organisation"),
     comment="Signatures under proposed contracts, one a party and version. Append-only.",
+)
+
+
+def _event() -> list[sa.Column[Any]]:
+    """Who did what, and why, to a contract or a population."""
+    return [
+        _required("kind", _words(EventKind, "event_kind"), comment="What was done."),
+        sa.Column("organisation", sa.ForeignKey("organisations.id"), comment="Who did it; null for the operator."),
+        _required("client", sa.Text, comment="With which client, or console at the command line."),
+        _required("reason", sa.Text, comment="Why, as it was given."),
+        _required("recorded_at", UtcDateTime, comment="When it was recorded."),
+    ]
+
+
+contract_events = sa.Table(
+    "contract_events",
+    metadata,
+    *_contract(),
+    sa.Column("sequence", sa.Integer, comment="Place in the contract's events, from 1."),
+    *_event(),
+    sa.PrimaryKeyConstraint("contract_id", "sequence"),
+    comment="What was done to contracts in force: suspended, resumed, terminated. Append-only.",
+)
+
+population_events = sa.Table(
+    "population_events",
+    metadata,
+    sa.Column("population", sa.ForeignKey("populations.id"), comment="Population, under every contract at once."),
+    sa.Column("sequence", sa.Integer, comment="Place in the population's events, from 1."),
+    *_event(),
+    sa.PrimaryKeyConstraint("population", "sequence"),
+    comment="Populations suspended and resumed by their owner or the operator. Append-only.",
 )
 
 submissions = sa.Table(
@@ -188,8 +228,9 @@ ledger_entries = sa.Table(
     sa.UniqueConstraint("population", "sequence"),
     sa.CheckConstraint("sequence >= 1", name="sequence_from_one"),
     sa.CheckConstraint("charge_nano >= 0 AND increment_nano >= 0", name="nothing_refunded"),
-    sa.CheckConstraint("spent_nano <= granted_nano", name="within_grants"),
-    comment="The privacy ledger: grants and debits of each population. Append-only.",
+    # What a correction restores was drawn, whatever the grants that were kept say.
+    sa.CheckConstraint("kind <> 'debit' OR spent_nano <= granted_nano", name="within_grants"),
+    comment="The privacy ledger: grants, debits and corrections of each population. Append-only.",
 )
 
 releases = sa.Table(
@@ -239,4 +280,32 @@ used_assertions = sa.Table(
     _required("expires_at", UtcDateTime, comment="When the assertion expires by itself."),
     sa.Index(None, "expires_at"),
     comment="Client assertions that were used and may not be used again.",
+)
+
+audit_heads = sa.Table(
+    "audit_heads",
+    metadata,
+    sa.Column("book", sa.Text, primary_key=True, comment="Book of the audit: contract:<id> or organisation:<id>."),
+    _required("sequence", sa.Integer, comment="Sequence of its last record; 0 before the first."),
+    _required("hash", sa.Text, comment="Hash (hex) of its last record; before the first, of its name."),
+    comment="The head of each book of the audit; whoever appends to a book holds its head.",
+)
+
+audit_records = sa.Table(
+    "audit_records",
+    metadata,
+    sa.Column("book", sa.ForeignKey("audit_heads.book"), primary_key=True, comment="Book that it stands in."),
+    sa.Column("sequence", sa.Integer, primary_key=True, comment="Place in the book, from 1, without gaps."),
+    _required("recorded_at", UtcDateTime, comment="When it was recorded."),
+    sa.Column("organisation", sa.Text, comment="Who did it; null for the operator at the console."),
+    sa.Column("client", sa.Text, comment="With which client; null for the operator at the console."),
+    _required("action", sa.Text, comment="What was done, a word of contracts.audit.records.Action."),
+    sa.Column("contract_id", sa.Text, comment="Under which contract, as far as known."),
+    sa.Column("contract_version", sa.Integer, comment="Under which version of it, as far as known."),
+    _required("subject", CanonicalJson, comment="To what it was done: ids, digests, names, reasons, as JSON."),
+    _required("nonce", sa.Text, comment="32 random bytes (hex) that the commitment to the act is salted with."),
+    _required("previous_hash", sa.Text, comment="Hash of the record before it, or of the book's name."),
+    _required("hash", sa.Text, comment="SHA-256 (hex) over book, sequence, previous hash and commitment."),
+    sa.CheckConstraint("sequence >= 1", name="sequence_from_one"),
+    comment="The audit: who did what, one hash chain a book. Append-only.",
 )

@@ -6,9 +6,11 @@ By default joserfc refuses RS384 and ES384, accepts HS256, and ignores, not refu
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwa import EdDSAAlgorithm, JWSAlgModel
+from joserfc.jwa import EdDSAAlgorithm, ESAlgorithm, JWSAlgModel
 from joserfc.jwk import ECKey, Key, KeyFlexible, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
 from joserfc.registry import HeaderParameter, in_choices
@@ -38,6 +40,15 @@ class NamedEdDSA(EdDSAAlgorithm):
     """Ed25519 under its RFC 8037 name, which most clients still write; RFC 9864 retires only the name."""
 
     security_warning = None  # type: ignore[assignment]
+
+
+class DeterministicEcdsa(ESAlgorithm):
+    """ECDSA whose nonce follows from key and message (RFC 6979): the same words get the same signature."""
+
+    def sign(self, msg: bytes, key: ECKey) -> bytes:
+        der = key.get_op_key("sign").sign(msg, ECDSA(self.hash_alg(), deterministic_signing=True))
+        length = (key.curve_key_size + 7) // 8
+        return b"".join(number.to_bytes(length, "big") for number in decode_dss_signature(der))
 
 
 def named_algorithms(*names: str) -> list[JWSAlgModel]:

@@ -1,13 +1,15 @@
-"""The keys that sign access tokens: read once at start, held parsed, published without private members."""
+"""The keys that the exchange signs with, access tokens and receipts: read once at start, held parsed, published without
+private members."""
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, GuestProtocol, Key, OKPKey, RSAKey, generate_key
 
 from api.auth.jose import (
+    DeterministicEcdsa,
     KeyUnsuitable,
     StrictRegistry,
     TokenUnreadable,
@@ -20,54 +22,71 @@ from contracts.parties import JsonObject
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105  # the media type of RFC 9068, not a secret
 ACCESS_TOKEN_TYPES = (ACCESS_TOKEN_TYPE, f"application/{ACCESS_TOKEN_TYPE}")
+RECEIPT_TYPE = "parley-receipt+jwt"
 
 
-class TokenKeys:
-    """A private JWK or JWK set. The first signs; all verify and are published, so that keys can rotate."""
+class KeyRing:
+    """A JWK or JWK set that signs one type of token. The first signs; all verify and are published, so that keys can
+    rotate. `noun` is for messages, `types` are the `typ` that its tokens may bear, the first what they get."""
+
+    noun: ClassVar[str]
+    types: ClassVar[tuple[str, ...]]
 
     def __init__(self, jwks: Iterable[Mapping[str, object]]) -> None:
-        keys = [_token_key(jwk) for jwk in jwks]
+        keys = [self.sound_key(jwk) for jwk in jwks]
         if not keys:
-            raise KeyUnsuitable("The set of token keys is empty.")
+            raise KeyUnsuitable(f"The set of {self.noun} keys is empty.")
         self._keys = {_text(key, "kid"): key for key in keys}
         if len(self._keys) < len(keys):
-            raise KeyUnsuitable("Two token keys have the same kid.")
-        self._signer = keys[0]
+            raise KeyUnsuitable(f"Two {self.noun} keys have the same kid.")
+        self._first = keys[0]
         algorithms = sorted({_text(key, "alg") for key in keys})
-        self._registry = StrictRegistry(named_algorithms(*algorithms), ACCESS_TOKEN_TYPES)
+        self._registry = StrictRegistry(named_algorithms(*algorithms), self.types)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read one private JWK, or a set. Raises `KeyUnsuitable`, whose text never quotes the input."""
+        """Read one JWK, or a set. Raises `KeyUnsuitable`, whose text never quotes the input."""
         try:
             document = json.loads(text)
-        except ValueError:
-            raise KeyUnsuitable("The token keys are not JSON.") from None
+        except (ValueError, RecursionError):
+            raise KeyUnsuitable(f"The {cls.noun} keys are not JSON.") from None
         jwks = document.get("keys", [document]) if isinstance(document, dict) else None
         if not isinstance(jwks, list) or not all(isinstance(jwk, dict) for jwk in jwks):
-            raise KeyUnsuitable("The token keys must be one JWK or a JWK set (RFC 7517).")
+            raise KeyUnsuitable(f"The {cls.noun} keys must be one JWK or a JWK set (RFC 7517).")
         return cls(jwks)
 
     @classmethod
     def generate(cls) -> Self:
-        """A fresh key, for development: tokens signed with it end with the process."""
+        """A fresh key, for development: what it signs is published for as long as the process lives."""
         return cls([new_private_jwk("ES256")])
 
-    def sign(self, token_claims: JsonObject) -> str:
-        """An access token with these token claims; always names its key."""
-        header = {
-            "alg": _text(self._signer, "alg"),
-            "kid": _text(self._signer, "kid"),
-            "typ": ACCESS_TOKEN_TYPE,
-        }
-        return jwt.encode(header, token_claims, self._signer, registry=self._registry)
+    @classmethod
+    def sound_key(cls, jwk: Mapping[str, object]) -> Key:
+        """The key with `kid`, `alg` and `use` fixed, so that a header can never choose another algorithm.
+
+        Raises `KeyUnsuitable`.
+        """
+        raise NotImplementedError
+
+    def sign(self, claims: JsonObject) -> str:
+        """A token with these claims; always names its type and its key."""
+        header = {"alg": _text(self._first, "alg"), "kid": _text(self._first, "kid"), "typ": self.types[0]}
+        return jwt.encode(header, claims, self._first, registry=self._registry)
 
     def read(self, token: str) -> JsonObject:
-        """The token claims of an access token that one of these keys signed. Raises `TokenUnreadable`."""
+        """The claims of a token that one of these keys signed. Raises `TokenUnreadable`."""
         read = read_token(token, self._find, self._registry)
-        if "typ" not in read.header:  # any other JWT of ours would pass for an access token
+        if "typ" not in read.header:  # any other JWT of ours would pass for one of this type
             raise TokenUnreadable
         return read.claims
+
+    def public_jwks(self) -> JsonObject:
+        """The JWK set that is published."""
+        return {"keys": [public_members(key.dict_value) for key in self._keys.values()]}
+
+    def thumbprints(self) -> frozenset[str]:
+        """What makes each key, whatever its `kid` says (RFC 7638)."""
+        return frozenset(key.thumbprint() for key in self._keys.values())
 
     def _find(self, signature: GuestProtocol) -> Key:
         kid = signature.headers().get("kid")
@@ -75,9 +94,48 @@ class TokenKeys:
             raise TokenUnreadable
         return self._keys[kid]
 
-    def public_jwks(self) -> JsonObject:
-        """The JWK set for `/.well-known/jwks.json`."""
-        return {"keys": [public_members(key.dict_value) for key in self._keys.values()]}
+
+class TokenKeys(KeyRing):
+    """The private keys that sign access tokens."""
+
+    noun = "token"
+    types = ACCESS_TOKEN_TYPES
+
+    @classmethod
+    def sound_key(cls, jwk: Mapping[str, object]) -> Key:
+        key = import_sound_key(jwk)
+        if isinstance(key, OKPKey) or not key.is_private:
+            raise KeyUnsuitable("Access tokens are signed by a private key on P-256 or P-384, or RSA.")
+        algorithm = _algorithm_of(key)
+        if jwk.get("alg", algorithm) != algorithm or jwk.get("use", "sig") != "sig":
+            raise KeyUnsuitable("A token key signs ES256 (P-256), ES384 (P-384) or RS256 (RSA), with use `sig`.")
+        return _fixed(jwk, key, algorithm)
+
+
+class ReceiptReader(KeyRing):
+    """The published keys that verify receipts."""
+
+    noun = "receipt"
+    types = (RECEIPT_TYPE,)
+
+    @classmethod
+    def sound_key(cls, jwk: Mapping[str, object]) -> Key:
+        key = import_sound_key(jwk)
+        algorithm = _algorithm_of(key)
+        if not isinstance(key, ECKey) or jwk.get("alg", algorithm) != algorithm or jwk.get("use", "sig") != "sig":
+            raise KeyUnsuitable("A receipt key signs ES256 (P-256) or ES384 (P-384), with use `sig`.")
+        return _fixed(jwk, key, algorithm)
+
+
+class ReceiptKeys(ReceiptReader):
+    """The keys that sign receipts. A receipt outlives its key: of a retired one, the public half stays in the set."""
+
+    def __init__(self, jwks: Iterable[Mapping[str, object]]) -> None:
+        super().__init__(jwks)
+        if not self._first.is_private:
+            raise KeyUnsuitable("The first of the receipt keys signs: it must be a private key.")
+        algorithms = [DeterministicEcdsa("ES256", "P-256", 256), DeterministicEcdsa("ES384", "P-384", 384)]
+        self._registry = StrictRegistry(algorithms, self.types)
 
 
 def new_private_jwk(algorithm: str = "ES384") -> JsonObject:
@@ -97,14 +155,7 @@ def new_private_jwk(algorithm: str = "ES384") -> JsonObject:
     return {**key.as_dict(private=True), "kid": key.thumbprint(), "use": "sig", "alg": algorithm}
 
 
-def _token_key(jwk: Mapping[str, object]) -> Key:
-    """Private key with `kid`, `alg` and `use` fixed, so that a header can never choose another algorithm."""
-    key = import_sound_key(jwk)
-    if isinstance(key, OKPKey) or not key.is_private:
-        raise KeyUnsuitable("Access tokens are signed by a private key on P-256 or P-384, or RSA.")
-    algorithm = _algorithm_of(key)
-    if jwk.get("alg", algorithm) != algorithm or jwk.get("use", "sig") != "sig":
-        raise KeyUnsuitable("A token key signs ES256 (P-256), ES384 (P-384) or RS256 (RSA), with use `sig`.")
+def _fixed(jwk: Mapping[str, object], key: Key, algorithm: str) -> Key:
     kid = jwk.get("kid") or key.thumbprint()
     return import_sound_key({**jwk, "kid": kid, "alg": algorithm, "use": "sig"})
 

@@ -21,6 +21,8 @@ SCOPE_MEANINGS: Final = {
     Scope.SUBMISSIONS_WRITE: "Post the periods of the organisation's feeds.",
     Scope.STATISTICS_READ: "Ask the statistics that a contract grants, and see which periods are open.",
     Scope.LEDGER_READ: "See the ledger of the organisation's own population.",
+    Scope.AUDIT_READ: "See the audit of the organisation, and of the contracts that name it.",
+    Scope.KEYS_WRITE: "Register, list and revoke the organisation's own signing keys.",
     Scope.ORG_ADMIN: "Register organisations, populations, clients and keys; for the operator alone.",
 }
 

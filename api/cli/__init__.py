@@ -14,17 +14,21 @@ _COMMANDS: Final = {
     "serve": "Keep an exchange up.",
     "demo": "Play a whole exchange, from contract to answer, on synthetic data.",
     "migrate": "Bring the database to the schema of this version.",
+    "doctor": "Check that this machine keeps what the exchange promises (operator).",
     "openapi": "Write openapi.yaml, or check that it is current.",
     "org": "Register organisations (operator).",
-    "population": "Register populations and their lifetime ceilings (operator).",
+    "population": "Register populations, grant ceilings, suspend them everywhere (operator).",
+    "operator": "Suspend, resume and terminate contracts (operator).",
     "client": "Register clients of an organisation (operator).",
     "keys": "Make keys; register signing keys (operator).",
-    "contract": "Preview, draft, propose, read and sign contracts.",
+    "contract": "Preview, draft, sign, amend, suspend and read contracts.",
     "submit": "Post one period of a feed.",
     "measure": "Draw a release on your own premises, for a feed measured at source.",
     "ask": "Ask a statistic.",
     "ledger": "Read your population's privacy losses.",
+    "audit": "Read who did what, and verify that nothing of it was changed.",
     "coverage": "See which periods can be asked.",
+    "receipt": "Save the keys of receipts, and verify receipts offline.",
     "token": "Print an access token, for curl.",
 }
 
@@ -40,6 +44,6 @@ def main() -> None:
     """Payers and brands post aggregates, and both read joint statistics that reveal almost nothing about any person.
 
     The operator's commands (migrate, org, population, client, keys add) work on the database of
-    PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage, token) call an exchange
-    over HTTP, as the client that PARLEY_URL, PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE describe.
+    PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage, audit, token) call an
+    exchange over HTTP, as the client that PARLEY_URL, PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE describe.
     """

@@ -29,17 +29,20 @@ def as_client(command: Callable[..., None]) -> Callable[..., None]:
     return with_client
 
 
+url_option = click.option(
+    "--url",
+    envvar="PARLEY_URL",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    show_envvar=True,
+    help="The exchange, by the public URL it calls itself (its PARLEY_ISSUER).",
+)
+
+
 def client_options(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The options alone, for a command that may also do without an exchange."""
     options = (
-        click.option(
-            "--url",
-            envvar="PARLEY_URL",
-            default="http://127.0.0.1:8000",
-            show_default=True,
-            show_envvar=True,
-            help="The exchange, by the public URL it calls itself (its PARLEY_ISSUER).",
-        ),
+        url_option,
         click.option(
             "--client-id",
             envvar="PARLEY_CLIENT_ID",
@@ -69,19 +72,26 @@ def client_options(*, required: bool) -> Callable[[Callable[..., None]], Callabl
 @contextmanager
 def calling(url: str, client_id: str, key_file: Path) -> Iterator[ExchangeClient]:
     """A client whose expected errors are said in one sentence."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise click.BadParameter("an exchange has an http or https URL", param_hint="--url (PARLEY_URL)")
     try:
-        with ExchangeClient(url, client_id, read_private_key(key_file)) as client:
+        with reaching(url), ExchangeClient(url, client_id, read_private_key(key_file)) as client:
             yield client
-    except ProblemAnswered as answered:
-        raise problem_failure(answered.problem) from None
     except TokenNotGranted as refused:
         hint = "Is the URL the one that the exchange calls itself, and the key that of this client?"
         raise Failure(f"No access token was granted: {refused} {hint}") from None
+    except JoseError:
+        raise Failure(f"{key_file} holds a key that cannot sign.") from None
+
+
+@contextmanager
+def reaching(url: str) -> Iterator[None]:
+    """What can go wrong between here and an exchange, said in one sentence."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise click.BadParameter("an exchange has an http or https URL", param_hint="--url (PARLEY_URL)")
+    try:
+        yield
+    except ProblemAnswered as answered:
+        raise problem_failure(answered.problem) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL):
         raise Failure(f"The exchange at {url} cannot be reached.") from None
     except httpx.HTTPError as error:
         raise Failure(f"The exchange at {url} gave no answer ({type(error).__name__}).") from None
-    except JoseError:
-        raise Failure(f"{key_file} holds a key that cannot sign.") from None

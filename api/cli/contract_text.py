@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from api.cli.output import loss_text, say, say_table, unanswered_text
-from contracts.accounting import Loss, ceilings
+from api.cli.output import loss_text, say, say_paragraph, say_table, unanswered_text
+from contracts.ledger.statements import Loss, ceilings
 from contracts.parties import JsonObject
 from contracts.statistics.catalogue import unanswered
 from contracts.terms import FeedTerms, Measured, Terms, read_terms
+from contracts.verifying_contract import doubt_text
 from privacy.units import rho_text
 
 
@@ -22,11 +23,33 @@ def say_contract(contract: JsonObject) -> None:
     say(f"Drafted: by {contract['drafted_by']}" + (f"; waiting for the signature of {waiting}" if waiting else ""))
     say()
     _say_parties(terms, {signature["organisation"]: signature for signature in contract["signatures"]})
+    for signature in contract["signatures"]:
+        if signature["key_compromised"]:
+            say_paragraph(f"Warning: {doubt_text(signature['organisation'], signature['kid'])}.")
+    _say_life(contract)
     say()
     _say_feeds(terms)
     _say_unanswered(terms)
     say()
     _say_ceilings(terms)
+
+
+def _say_life(contract: JsonObject) -> None:
+    """Its other versions, what was done to it, and whose agreement is missing."""
+    if len(contract["versions"]) > 1:
+        versions = ", ".join(f"{each['version']} {each['status']}" for each in contract["versions"])
+        say(f"Versions: {versions}")
+    for event in contract["events"]:
+        who, what = event["organisation"] or "the operator", event["kind"].replace("_", " ")
+        say(f"{event['recorded_at'][:19]} {what} by {who}: {event['reason']}")
+    for population in contract["suspended_populations"]:
+        say(f"The population {population} is suspended everywhere.")
+    for what in ("resume", "termination"):
+        agreed = contract[f"{what}_agreed"]
+        if agreed and contract["status"] != "terminated":
+            parties = [party["organisation"] for party in contract["document"]["parties"]]
+            missing = ", ".join(name for name in parties if name not in agreed)
+            say(f"To {what.replace('termination', 'terminate')} it, still to agree: {missing}")
 
 
 def say_what_is_signed(contract: JsonObject, signer_name: str, signer_title: str) -> None:

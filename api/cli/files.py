@@ -43,10 +43,10 @@ def write_new(path: Path, text: str, mode: int) -> None:
         file.write(text)
 
 
-def read_json(path: Path) -> Any:
-    """Strict JSON: no name twice, no NaN. Raises Failure."""
+def read_json(path: Path, *, fractions: bool = False) -> Any:
+    """Strict JSON: no name twice, no NaN. fractions: allowed, as in answers. Raises Failure."""
     try:
-        return load_strict(read_file(path))
+        return load_strict(read_file(path), fractions=fractions)
     except JsonRefused as refused:
         raise Failure(f"{path}: {refused}") from None
 

@@ -7,6 +7,7 @@ schemas check the form, the same use cases the rest.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from marshmallow import Schema, ValidationError
@@ -20,11 +21,14 @@ from adapters.database import (
     check_schema,
     open_database,
 )
+from adapters.witness import FileWitness
 from api.cli.output import Failure, problem_failure
 from api.problems import fault_members, input_faults
 from api.settings import Settings, SettingsInvalid, read_settings
+from contracts.ledger.reconciling import Reconciling
 from contracts.refusals import Fault, Refusal, first_faults
 from contracts.registering import Registering
+from contracts.suspending import Suspending
 
 
 def exchange_settings() -> Settings:
@@ -37,10 +41,22 @@ def exchange_settings() -> Settings:
 
 def database_url() -> str:
     """The database alone: neither migrating nor registering needs the secrets of a server. Raises Failure."""
-    kept = {name: os.environ[name] for name in ("PARLEY_DATABASE_URL",) if name in os.environ}
-    if not kept and os.environ.get("PARLEY_ENVIRONMENT") == "production":
-        raise Failure("production needs PARLEY_DATABASE_URL.")
-    return read_settings(kept).database_url
+    return _some_settings("PARLEY_DATABASE_URL", PARLEY_WITNESS="not asked for").database_url
+
+
+def witness_file() -> FileWitness:
+    """The witness of the ledger in that database. Raises Failure."""
+    return FileWitness(Path(_some_settings("PARLEY_DATABASE_URL", "PARLEY_WITNESS").witness))
+
+
+def _some_settings(*names: str, **defaults: str) -> Settings:
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    if os.environ.get("PARLEY_ENVIRONMENT") == "production" and len(kept) < len(names):
+        raise Failure(f"production needs {' and '.join(name for name in names if name not in kept)}.")
+    try:
+        return read_settings(defaults | kept)
+    except SettingsInvalid as invalid:
+        raise Failure(f"{invalid}.") from None
 
 
 def max_cells() -> int:
@@ -83,7 +99,21 @@ def operating() -> Iterator[SqlDatabase]:
 def registering() -> Iterator[Registering]:
     """Registration on a migrated database."""
     with operating() as database:
-        yield Registering(database, SystemClock())
+        yield Registering(database, SystemClock(), witness_file())
+
+
+@contextmanager
+def suspending() -> Iterator[Suspending]:
+    """Suspending, resuming and terminating on a migrated database."""
+    with operating() as database:
+        yield Suspending(database, SystemClock())
+
+
+@contextmanager
+def reconciling() -> Iterator[Reconciling]:
+    """The ledgers of a migrated database, and their witness."""
+    with operating() as database:
+        yield Reconciling(database, witness_file(), SystemClock())
 
 
 def checked(schema: Schema, **values: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import click
 
 from contracts.parties import JsonObject
 from contracts.refusals import Refusal
+from contracts.rendering.pages import printable
 
 WIDTH_AT_MOST: Final = 100
 WIDTH_AT_LEAST: Final = 40
@@ -28,11 +29,6 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, faults: Iterable[str] = ()) -> None:
         super().__init__("\n  ".join(printable(line) for line in (message, *faults)))
-
-
-def printable(text: str) -> str:
-    """The text with line ends, control and direction-changing characters replaced."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def say(text: str = "") -> None:

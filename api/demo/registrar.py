@@ -8,6 +8,7 @@ from typing import Final, Self
 from adapters.clock import SystemClock
 from adapters.database import open_database
 from adapters.exchange import ExchangeClient
+from adapters.witness import FileWitness
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
 from api.cli.files import PRIVATE_MODE, write_new
@@ -44,12 +45,12 @@ class Registrar:
         self._clients = [operator]
 
     @classmethod
-    def bootstrap(cls, database_url: str, address: str, keys_folder: Path) -> Self:
+    def bootstrap(cls, database_url: str, witness: str, address: str, keys_folder: Path) -> Self:
         """Register the operator itself, in the database: HTTP lets nobody in before."""
         keys_folder.mkdir(mode=0o700)
         key = _new_key(keys_folder, OPERATOR_CLIENT, CLIENT_KEY)
         database = open_database(database_url)
-        registering = Registering(database, SystemClock())
+        registering = Registering(database, SystemClock(), FileWitness(Path(witness)))
         registering.add_organisation(OPERATOR, "The operator of this exchange", Role.OPERATOR)
         scopes = frozenset({Scope.ORG_ADMIN})
         registering.add_client(OPERATOR, OPERATOR_CLIENT, scopes, (public_members(key),))

@@ -25,6 +25,7 @@ from api.demo.refusals import show_exhausted_budget, show_foreign_caller, show_r
 from api.demo.registrar import Participant, Registrar
 from api.demo.server_process import ServerNotReady, running_server
 from api.demo.world import YEARS, Cells, World
+from api.settings import witness_beside
 from contracts.parties import JsonObject, Scope
 
 SEED: Final = 20_260
@@ -105,7 +106,7 @@ def _play(folder: Path, narrator: Narrator) -> JsonObject:
     migrate(database_url)
     with running_server(database_url, folder / "server.log") as address:
         narrator.told(f"An exchange is up: gunicorn at {address}, on an SQLite file just migrated.")
-        with Registrar.bootstrap(database_url, address, folder / "keys") as registrar:
+        with Registrar.bootstrap(database_url, witness_beside(database_url), address, folder / "keys") as registrar:
             results = _Story(registrar, narrator).tell()
     narrator.told("The server is stopped.")
     return results | {"seconds": round(narrator.seconds, 1)}

@@ -13,6 +13,7 @@ from api.schemas.organisations import (
     SigningKeySchema,
 )
 from api.wiring import wiring
+from contracts.audit.acts import By
 from contracts.parties import Caller, JsonObject, Role, Scope
 from contracts.registering import require_operator
 
@@ -28,7 +29,7 @@ _ID: Final = "<string:organisation_id>"
 def add_organisation(body: dict[str, Any], caller: Caller) -> Any:
     """Register an organisation."""
     require_operator(caller)
-    return wiring().registering.add_organisation(body["id"], body["name"], Role(body["role"]))
+    return wiring().registering.add_organisation(body["id"], body["name"], Role(body["role"]), By.caller(caller))
 
 
 @blueprint.route("/v1/organisations", methods=["GET"])
@@ -48,7 +49,9 @@ def list_organisations(caller: Caller) -> JsonObject:
 def add_population(body: dict[str, Any], organisation_id: str, caller: Caller) -> JsonObject:
     """Register a population and grant it its lifetime ceiling."""
     require_operator(caller)
-    wiring().registering.add_population(organisation_id, body["id"], body["rho"], body["attestation"])
+    wiring().registering.add_population(
+        organisation_id, body["id"], body["rho"], body["attestation"], By.caller(caller)
+    )
     return body
 
 
@@ -60,7 +63,9 @@ def add_client(body: dict[str, Any], organisation_id: str, caller: Caller) -> Js
     """Register a client with its public keys."""
     require_operator(caller)
     scopes = frozenset(Scope(scope) for scope in body["scopes"])
-    client = wiring().registering.add_client(organisation_id, body["id"], scopes, tuple(body["public_keys"]))
+    client = wiring().registering.add_client(
+        organisation_id, body["id"], scopes, tuple(body["public_keys"]), By.caller(caller)
+    )
     return {"id": client.id, "scopes": sorted(client.scopes), "public_keys": list(client.public_keys)}
 
 
@@ -71,4 +76,4 @@ def add_client(body: dict[str, Any], organisation_id: str, caller: Caller) -> Js
 def add_signing_key(body: dict[str, Any], organisation_id: str, caller: Caller) -> Any:
     """Register a public key with which the organisation signs contracts."""
     require_operator(caller)
-    return wiring().registering.add_signing_key(organisation_id, body["public_key"])
+    return wiring().registering.add_signing_key(organisation_id, body["public_key"], By.caller(caller))

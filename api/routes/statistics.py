@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import request
+from flask import Response, jsonify, request
 
 from api.auth.guards import requires
 from api.http import Blueprint
@@ -12,11 +12,13 @@ from api.schemas.statistics import (
     QuestionSchema,
     ReleasesSchema,
     answer_json,
+    catalogue_json,
     coverage_json,
-    granted_json,
 )
 from api.wiring import wiring
+from contracts.asking import Answered
 from contracts.parties import Caller, JsonObject, Scope
+from contracts.receipts import SIGNED, answer_digest, answer_payload
 from contracts.refusals import Fault, QuestionInvalid
 from contracts.statistics.questions import Question
 
@@ -35,15 +37,15 @@ def list_releases(contract_id: str, caller: Caller) -> JsonObject:
 @requires(Scope.STATISTICS_READ)
 @blueprint.response(200, CatalogueSchema)
 def list_statistics(contract_id: str, caller: Caller) -> JsonObject:
-    """The statistics that this contract grants you."""
-    return {"statistics": [granted_json(granted) for granted in wiring().asking.catalogue(caller, contract_id)]}
+    """The statistics that this contract grants you, and how far the grant goes."""
+    return catalogue_json(wiring().asking.catalogue(caller, contract_id))
 
 
 @blueprint.route("/v1/contracts/<string:contract_id>/statistics/<string:name>", methods=["GET"])
 @requires(Scope.STATISTICS_READ)
 @blueprint.arguments(QuestionSchema, location="query")
 @blueprint.response(200, AnswerSchema)
-def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> JsonObject:
+def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> Response:
     """Ask a statistic. Costs no budget; the same releases, which the answer names, give the same answer for ever."""
     _refuse_repeated()
     question = Question(
@@ -56,8 +58,21 @@ def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> J
         measures=_names(query.get("measures")),
         as_of=query["as_of"],
         explain=query["explain"],
+        purpose=query.get("purpose"),
+        version=query.get("version"),
     )
-    return answer_json(wiring().asking.ask(caller, contract_id, question))
+    parley = wiring()
+    answered = parley.asking.ask(caller, contract_id, question)
+    answer: JsonObject = AnswerSchema().dump(answer_json(answered))
+    parley.audit_books.record_answer(caller, question, answered, answer_digest(answer))
+    return jsonify(_with_receipt(caller, question, answered, answer) if query["receipt"] else answer)
+
+
+def _with_receipt(caller: Caller, question: Question, answered: Answered, answer: JsonObject) -> JsonObject:
+    """The answer as it is sent, and a receipt over just that."""
+    parley = wiring()
+    payload = answer_payload(parley.settings.issuer, parley.clock.now(), caller, answered.record, question, answer)
+    return answer | {SIGNED: parley.receipt_keys.sign(payload)}
 
 
 def _refuse_repeated() -> None:

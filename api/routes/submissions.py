@@ -8,20 +8,22 @@ from flask import Response, jsonify
 
 from adapters.cells.rows import from_columns, from_rows
 from api.auth.guards import requires
-from api.http import Blueprint
+from api.refused_submissions import SubmissionsBlueprint, recording_refusals
 from api.schemas.submissions import ReceiptSchema, SubmissionSchema, receipt_json
 from api.wiring import wiring
 from contracts.cells import Columns
 from contracts.parties import Caller, Scope
-from contracts.source_releases import SourceRelease
-from contracts.submitting import Submission
+from contracts.receipts import submission_payload
+from contracts.submissions.source_releases import SourceRelease
+from contracts.submissions.submitting import Submission
 from contracts.terms import FeedTerms
 
-blueprint = Blueprint("submissions", __name__, description="Posting periods of feeds.")
+blueprint = SubmissionsBlueprint("submissions", __name__, description="Posting periods of feeds.")
 
 
 @blueprint.route("/v1/contracts/<string:contract_id>/submissions", methods=["POST"])
 @requires(Scope.SUBMISSIONS_WRITE)
+@recording_refusals
 @blueprint.arguments(SubmissionSchema)
 @blueprint.alt_response(200, schema=ReceiptSchema, description="Replayed: the receipt of the stored release.")
 @blueprint.response(201, ReceiptSchema)
@@ -31,9 +33,12 @@ def submit(body: dict[str, Any], contract_id: str, caller: Caller) -> Response:
     A release measured at source is debited and stored as it was drawn.
     """
     submission_id = str(body["submission_id"])
-    submission = Submission(submission_id, body["feed"], body["period"], body["restatement"], _posted(body))
+    version = body.get("contract_version")
+    submission = Submission(submission_id, body["feed"], body["period"], body["restatement"], _posted(body), version)
     receipt = wiring().submitting.submit(caller, contract_id, submission)
-    response = jsonify(ReceiptSchema().dump(receipt_json(receipt)))
+    parley = wiring()
+    signed = parley.receipt_keys.sign(submission_payload(parley.settings.issuer, receipt))
+    response = jsonify(ReceiptSchema().dump(receipt_json(receipt, signed)))
     response.status_code = 200 if receipt.replayed else 201
     return response
 

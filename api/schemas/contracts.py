@@ -18,11 +18,11 @@ from api.schemas.fields import (
     one_of,
     text,
 )
-from contracts.agreeing import ContractView
+from contracts.agreeing import ContractLine, ContractView
 from contracts.lifecycle import Status
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
-from contracts.records import Signature
+from contracts.records import EventKind, Signature
 from contracts.terms import MIN_PAYERS_DEFAULT, LifeTable, Measured, PrivacyUnit
 
 PARTY_ROLES: Final = (Role.PAYER, Role.BRAND)
@@ -106,12 +106,25 @@ class PrivacySchema(Form):
     approvals = mapping(fields.Nested(ApprovalSchema), keys=SLUG, load_default=dict)
 
 
+class GrantedPeriodsSchema(Form):
+    """Both ends included: periods of any grain, or dates."""
+
+    first = text(SHORT, required=True)
+    last = text(SHORT, required=True)
+
+
 class GrantSchema(Form):
-    """Which statistics a role may ask, and by how many dimensions at once."""
+    """What a role, or one party of it, may ask: which statistics, by how many and which dimensions, of which feeds and
+    periods, for which purposes. What is null is not narrowed."""
 
     role = one_of(*PARTY_ROLES, required=True)
+    organisation = text(SLUG, allow_none=True, load_default=None)
     statistics = name_list(NAME, most=100, required=True)
     by_at_most = WholeNumber(maximum=8, required=True)
+    dimensions = name_list(NAME, least=0, most=103, allow_none=True, load_default=None)
+    feeds = name_list(NAME, most=50, allow_none=True, load_default=None)
+    periods = fields.Nested(GrantedPeriodsSchema, allow_none=True, load_default=None)
+    purposes = name_list(NAME, most=101, allow_none=True, load_default=None)
 
 
 class SmallCellsSchema(Form):
@@ -128,10 +141,17 @@ class OffLimitsSchema(Form):
     )
 
 
+class ReciprocitySchema(Form):
+    """Who has not posted its own periods so long after their posting day is answered about no pool."""
+
+    within_days = WholeNumber(maximum=3650, required=True)
+
+
 class RulesSchema(Form):
     """Commercial and display rules."""
 
     min_payers = WholeNumber(minimum=1, maximum=1000, load_default=MIN_PAYERS_DEFAULT)
+    reciprocity = fields.Nested(ReciprocitySchema, allow_none=True, load_default=None)
     small_cells = fields.Nested(SmallCellsSchema, allow_none=True, load_default=None)
     payer_dimension = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
     off_limits = fields.Nested(OffLimitsSchema, load_default=lambda: {"code_list_sha256": None})
@@ -146,6 +166,7 @@ class SettlementSchema(Form):
     as_of = one_of("final", required=True)
     decide_at = text(DECIMAL, required=True)
     undecided = text(SHORT, required=True)
+    accept_measured_at_source = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
 
 
 class ObligationsSchema(Form):
@@ -159,12 +180,13 @@ class ContractDocumentSchema(Form):
     """A data-sharing contract, as drafted. Decimals are strings. Proposing it adds a plan to each feed."""
 
     id = text(SLUG, required=True)
-    version = WholeNumber(minimum=1, maximum=1, required=True)
+    version = WholeNumber(minimum=1, maximum=10_000, required=True)
     previous_digest = fields.String(
-        allow_none=True, load_default=None, validate=validate.Equal(None, error="version 1 has no previous version")
+        allow_none=True, load_default=None, validate=validate.Regexp(r"^[0-9a-f]{64}\Z", error="64 hex digits")
     )
     title = text(SHORT, required=True)
     purpose = text(NAME, required=True)
+    purposes = name_list(NAME, least=0, most=100, load_default=list)
     prohibited = name_list(NAME, least=0, most=100, load_default=list)
     effective = text(DATE, required=True)
     expires = text(DATE, required=True)
@@ -173,7 +195,7 @@ class ContractDocumentSchema(Form):
     rollups = fields.Nested(RollupsSchema, load_default=dict)
     feeds = fields.List(fields.Nested(FeedSchema), required=True, validate=validate.Length(1, 50))
     privacy = fields.Nested(PrivacySchema, required=True)
-    grants = fields.List(fields.Nested(GrantSchema), required=True, validate=validate.Length(max=2))
+    grants = fields.List(fields.Nested(GrantSchema), required=True, validate=validate.Length(max=102))
     rules = fields.Nested(RulesSchema, required=True)
     settlement = fields.Nested(SettlementSchema, allow_none=True, load_default=None)
     obligations = fields.Nested(ObligationsSchema, allow_none=True, load_default=None)
@@ -195,6 +217,63 @@ class SignatureSchema(Schema):
     signer_name = fields.String(required=True)
     signer_title = fields.String(required=True)
     signed_at = fields.AwareDateTime(format="iso", required=True)
+    key_revoked_at = fields.AwareDateTime(format="iso", required=True, allow_none=True)
+    key_compromised = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether its organisation says that somebody else may have had the key."},
+    )
+
+
+class ReasonSchema(Form):
+    """Why; kept for ever and read by all parties."""
+
+    reason = text(SHORT, required=True)
+
+
+class EventSchema(Schema):
+    """Something done to a contract in force."""
+
+    kind = one_of(*EventKind, required=True)
+    contract_version = fields.Integer(required=True)
+    organisation = fields.String(required=True, allow_none=True, metadata={"description": "Null for the operator."})
+    reason = fields.String(required=True)
+    recorded_at = fields.AwareDateTime(format="iso", required=True)
+
+
+class VersionSchema(Schema):
+    """A version of the contract that you may read."""
+
+    version = fields.Integer(required=True)
+    status = one_of(*Status, required=True)
+
+
+class StandsSchema(Schema):
+    """Where a contract stands after what was done to it."""
+
+    id = fields.String(required=True, attribute="contract_id")
+    version = fields.Integer(required=True)
+    status = one_of(*Status, required=True)
+    waiting_for = fields.List(
+        fields.String(), required=True, metadata={"description": "Whose agreement to resume or terminate is missing."}
+    )
+
+
+class PopulationStandsSchema(Schema):
+    """Whether a population is suspended, under every contract that draws on it."""
+
+    population = fields.String(required=True)
+    suspended_by = fields.List(fields.String(), required=True)
+
+
+class VersionQuerySchema(Form):
+    """Which version of the contract."""
+
+    version = fields.Integer(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(1, 10_000),
+        metadata={"description": "Default: the one in force, or else the newest that you are a party to."},
+    )
 
 
 class ContractSchema(Schema):
@@ -209,6 +288,11 @@ class ContractSchema(Schema):
     drafted_at = fields.AwareDateTime(format="iso", required=True)
     proposed_at = fields.AwareDateTime(format="iso", required=True, allow_none=True)
     signatures = fields.List(fields.Nested(SignatureSchema), required=True)
+    versions = fields.List(fields.Nested(VersionSchema), required=True)
+    events = fields.List(fields.Nested(EventSchema), required=True)
+    suspended_populations = fields.List(fields.String(), required=True)
+    resume_agreed = fields.List(fields.String(), required=True)
+    termination_agreed = fields.List(fields.String(), required=True)
     document = fields.Dict(required=True)
 
 
@@ -238,17 +322,22 @@ def contract_json(view: ContractView) -> JsonObject:
         "drafted_at": record.drafted_at,
         "proposed_at": record.proposed_at,
         "signatures": [_signature(signature) for signature in record.signatures],
+        "versions": [{"version": version, "status": status} for version, status in view.versions],
+        "events": view.events,
+        "suspended_populations": view.suspended_populations,
+        "resume_agreed": view.resume_agreed,
+        "termination_agreed": view.termination_agreed,
         "document": record.document,
     }
 
 
-def summary_json(view: ContractView) -> JsonObject:
-    record = view.record
+def summary_json(line: ContractLine) -> JsonObject:
+    record = line.record
     return {
         "id": record.id,
         "version": record.version,
         "title": record.document["title"],
-        "status": view.status,
+        "status": line.status,
         "digest": record.digest,
     }
 

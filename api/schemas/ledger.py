@@ -7,9 +7,9 @@ from marshmallow import Schema, fields
 
 from api.schemas.fields import one_of
 from api.schemas.submissions import LossSchema, nano_json
-from contracts.accounting import Loss, Statement
-from contracts.ledger import Entry, EntryKind
-from contracts.ledger_words import Subtotal, add_up, explain
+from contracts.ledger.entries import Entry, EntryKind
+from contracts.ledger.statements import Loss, Statement
+from contracts.ledger.words import Subtotal, add_up, explain
 from contracts.parties import JsonObject
 
 
@@ -86,6 +86,10 @@ class StatementSchema(Schema):
         metadata={"description": "One of your persons: your ceiling, and the largest ceilings of the others."},
     )
     balance = fields.Nested(LossSchema, required=True)
+    sealed = fields.Boolean(
+        required=True,
+        metadata={"description": "Nothing is debited until the operator has reconciled the ledger with its witness."},
+    )
     one_person_in_everything = fields.Nested(
         LossAtDeltaSchema,
         required=True,
@@ -127,6 +131,7 @@ def statement_json(statement: Statement) -> JsonObject:
         "unit_under_contract": loss_json(statement.unit_under_contract),
         "unit_ceiling": loss_json(statement.unit_ceiling),
         "balance": nano_json(statement.balance_nano),
+        "sealed": statement.sealed,
         "one_person_in_everything": loss_json(statement.ceilings.everything),
         "several_providers": statement.ceilings.adds_up,
         "derivation": [_subtotal(subtotal) for subtotal in add_up(statement.entries)],

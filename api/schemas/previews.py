@@ -5,7 +5,7 @@ from marshmallow import Schema, fields
 from api.schemas.contracts import ContractDocumentSchema
 from api.schemas.fields import SHORT, Form, name_list, one_of
 from api.schemas.ledger import LossAtDeltaSchema, loss_json
-from contracts.accounting import Loss
+from contracts.ledger.statements import Loss
 from contracts.parties import JsonObject
 from contracts.periods import Grain
 from contracts.predicting import By, Width

@@ -8,11 +8,12 @@ from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import one_of
 from api.schemas.ledger import LossAtDeltaSchema, loss_json
-from contracts.accounting import ceilings
 from contracts.asking import Answered, FeedCoverage, Granted
+from contracts.ledger.statements import ceilings
 from contracts.parties import JsonObject
 from contracts.statistics.answers import Answer, Flag, Label, State
 from contracts.statistics.as_of import LATEST
+from contracts.statistics.declarations import Statistic
 
 GUARANTEE = (
     "Computed from stored noisy releases alone: asking costs no budget, and the same releases always give the same "
@@ -35,8 +36,18 @@ class QuestionSchema(Schema):
         load_default=LATEST,
         metadata={"description": "Which measurement of each period: latest, first, final, restatement_1, ..."},
     )
+    purpose = fields.String(
+        metadata={"description": "What the answer is for; the contract's own purpose unless it is stated."}
+    )
+    version = fields.Integer(
+        validate=validate.Range(1, 1_000_000),
+        metadata={"description": "The contract version that the question is meant for: another one is refused."},
+    )
     explain = fields.Boolean(
         load_default=False, metadata={"description": "Say how each figure was reckoned, from which releases and plan."}
+    )
+    receipt = fields.Boolean(
+        load_default=False, metadata={"description": "Sign the answer, so that you can prove later that it was given."}
     )
 
 
@@ -174,6 +185,7 @@ class AnswerSchema(Schema):
     contract_id = fields.String(required=True)
     contract_version = fields.Integer(required=True)
     contract_digest = fields.String(required=True)
+    purpose = fields.String(required=True, metadata={"description": "What this answer may be used for."})
     confidence = fields.Float(required=True, validate=validate.Range(0.5, 0.999))
     interval_covers = fields.String(required=True)
     total_interval_covers = fields.String(required=True, allow_none=True)
@@ -184,6 +196,29 @@ class AnswerSchema(Schema):
     rows = fields.List(fields.Nested(RowSchema), required=True)
     privacy = fields.Nested(PrivacyStatementSchema, required=True)
     explanation = fields.Nested(ExplanationSchema, metadata={"description": "Only where it was asked for."})
+    signed_receipt = fields.String(
+        metadata={"description": "Only where it was asked for: compact JWS that binds the question and this answer."}
+    )
+
+
+class GrantedDaysSchema(Schema):
+    """Days, both ends included: only periods that lie wholly between them."""
+
+    first = fields.Date(required=True)
+    last = fields.Date(required=True)
+
+
+class GrantTermsSchema(Schema):
+    """The caller's grant. What is null is not narrowed."""
+
+    term = fields.String(required=True, metadata={"description": "JSON pointer into the contract document."})
+    by_at_most = fields.Integer(required=True)
+    dimensions = fields.List(fields.String(), required=True, allow_none=True)
+    feeds = fields.List(fields.String(), required=True, allow_none=True)
+    periods = fields.Nested(GrantedDaysSchema, required=True, allow_none=True)
+    purposes = fields.List(
+        fields.String(), required=True, metadata={"description": "One of these may be stated as `purpose`."}
+    )
 
 
 class GrantedSchema(Schema):
@@ -200,6 +235,7 @@ class GrantedSchema(Schema):
 
 class CatalogueSchema(Schema):
     statistics = fields.List(fields.Nested(GrantedSchema), required=True)
+    grant = fields.Nested(GrantTermsSchema, metadata={"description": "Absent where nothing is granted."})
 
 
 class OwnReleaseSchema(Schema):
@@ -233,6 +269,7 @@ def answer_json(answered: Answered) -> JsonObject:
         "contract_id": answered.record.id,
         "contract_version": answered.record.version,
         "contract_digest": answered.record.digest,
+        "purpose": answered.purpose,
         "privacy": {
             "guarantee": GUARANTEE,
             "unit": limits.unit,
@@ -245,9 +282,24 @@ def answer_json(answered: Answered) -> JsonObject:
     }
 
 
-def granted_json(granted: Granted) -> JsonObject:
-    statistic = granted.statistic
-    line: JsonObject = {"name": granted.name, "by_at_most": granted.by_at_most, "offered": statistic is not None}
+def catalogue_json(granted: Granted | None) -> JsonObject:
+    if granted is None:
+        return {"statistics": []}
+    grant = granted.grant
+    lines = [_granted_json(name, grant.by_at_most, statistic) for name, statistic in granted.statistics.items()]
+    terms = {
+        "term": grant.pointer,
+        "by_at_most": grant.by_at_most,
+        "dimensions": grant.dimensions,
+        "feeds": grant.feeds,
+        "periods": grant.periods,
+        "purposes": granted.purposes,
+    }
+    return {"statistics": lines, "grant": terms}
+
+
+def _granted_json(name: str, by_at_most: int, statistic: Statistic | None) -> JsonObject:
+    line: JsonObject = {"name": name, "by_at_most": by_at_most, "offered": statistic is not None}
     if statistic is None:
         return line
     return line | {

@@ -7,7 +7,8 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate, val
 from api.schemas.fields import NAME, SHORT, Form, WholeNumber, name_list, one_of, text
 from contracts.drafting.plans import MAX_DRAWS
 from contracts.parties import JsonObject
-from contracts.submitting import Receipt
+from contracts.receipts import SIGNED
+from contracts.submissions.submitting import Receipt
 from contracts.terms import Measured
 from privacy.units import rho_text
 
@@ -60,12 +61,17 @@ class SubmissionSchema(Form):
         load_default=0,
         metadata={"description": "0 for the first measurement of the period, 1, 2, ... for scheduled restatements."},
     )
+    contract_version = WholeNumber(
+        minimum=1, metadata={"description": "The contract version that it is meant for: another one is refused."}
+    )
     rows = fields.Raw(metadata={"type": "array", "items": {"type": "object"}})
     columns = fields.Raw(metadata={"type": "object", "additionalProperties": {"type": "array"}})
     release = fields.Nested(SourceReleaseSchema)
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
-    def one_form(self, data: dict[str, Any], posted: dict[str, Any], **_: Any) -> None:
+    def one_form(self, data: dict[str, Any], posted: Any, **_: Any) -> None:
+        if not isinstance(posted, dict):
+            return  # said already
         if sum(name in posted for name in ("rows", "columns", "release")) != 1:
             raise ValidationError("give one of rows, columns and, for a feed measured at source, release")
         if "rows" in data and not isinstance(data["rows"], list):
@@ -102,9 +108,13 @@ class ReceiptSchema(Schema):
     balance = fields.Nested(LossSchema, required=True, metadata={"description": "The population's budget left then."})
     attempts = fields.Integer(required=True, validate=validate.Range(min=1))
     replayed = fields.Boolean(required=True)
+    signed_receipt = fields.String(
+        required=True,
+        metadata={"description": "Compact JWS of the exchange that says all this; keep it. The same at every replay."},
+    )
 
 
-def receipt_json(receipt: Receipt) -> JsonObject:
+def receipt_json(receipt: Receipt, signed: str) -> JsonObject:
     release = receipt.release
     return {
         "submission_id": release.submission_id,
@@ -125,6 +135,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "balance": nano_json(receipt.balance_nano),
         "attempts": receipt.attempts,
         "replayed": receipt.replayed,
+        SIGNED: signed,
     }
 
 

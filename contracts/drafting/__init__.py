@@ -4,19 +4,22 @@ A term is only accepted if this exchange enforces it: what would be signed and t
 The form of the document (names, types) was checked at the door.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
 
-from contracts.drafting.document import document_faults, party_faults
+from contracts.drafting.document import document_faults, party_faults, succession_faults
 from contracts.drafting.feeds import feed_faults
+from contracts.drafting.grants import grant_faults, purpose_faults
 from contracts.drafting.life_tables import life_table_faults
 from contracts.drafting.losses import privacy_faults
+from contracts.drafting.settlement import settlement_faults
 from contracts.parties import JsonObject
 from contracts.ports import Stores
+from contracts.records import ContractRecord
 from contracts.refusals import ContractInvalid, Fault, first_faults
 
-__all__ = ["check_draft", "check_terms"]
+__all__ = ["check_amendment", "check_draft", "check_terms"]
 
 
 def check_draft(
@@ -35,16 +38,27 @@ def check_draft(
     _refuse(chain(party_faults(document, stores, drafted_by), _term_faults(document, statistics, max_cells, today)))
 
 
+def check_amendment(document: JsonObject, before: Sequence[ContractRecord], contract_id: str | None = None) -> None:
+    """Raises ContractInvalid for a document that does not follow the versions before it, none for a first version.
+
+    contract_id: what its id must be, if that is settled.
+    """
+    _refuse(succession_faults(document, before, contract_id or (before[-1].id if before else None)))
+
+
 def check_terms(document: JsonObject, *, statistics: frozenset[str], max_cells: int, today: date) -> None:
     """The same without asking who is registered here, for previews: a contract can be weighed before anyone is."""
     _refuse(_term_faults(document, statistics, max_cells, today))
 
 
 def _term_faults(document: JsonObject, statistics: frozenset[str], max_cells: int, today: date) -> Iterator[Fault]:
-    yield from document_faults(document, statistics, today)
+    yield from document_faults(document, today)
+    yield from purpose_faults(document)
+    yield from grant_faults(document, statistics)
     yield from feed_faults(document, max_cells)
     yield from life_table_faults(document)
     yield from privacy_faults(document)
+    yield from settlement_faults(document, statistics)
 
 
 def _refuse(faults: Iterable[Fault]) -> None:

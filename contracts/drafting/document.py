@@ -1,26 +1,55 @@
-"""Faults of a draft around its feeds: parties, dates, vocabularies, roll-ups, grants and rules."""
+"""Faults of a draft around its feeds: parties, dates, vocabularies, roll-ups and rules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
 from contracts.ports import Stores
+from contracts.records import ContractRecord
 from contracts.refusals import Fault
 from contracts.terms import MIN_PAYERS_DEFAULT, repeated
 
 RESERVED_NAMES: Final = frozenset({"period", "month", "quarter", "year", "payer", "feed"})
 
 
-def document_faults(document: JsonObject, statistics: frozenset[str], today: date) -> Iterator[Fault]:
+def document_faults(document: JsonObject, today: date) -> Iterator[Fault]:
     for name in repeated(party["organisation"] for party in document["parties"]):
         yield Fault("/parties", "party_repeated", f"{name} is named twice")
     yield from _dates(document, today)
     yield from _vocabularies(document)
     yield from _rollups(document)
-    yield from _grants(document, statistics)
     yield from _rules(document)
+
+
+def succession_faults(
+    document: JsonObject, before: Sequence[ContractRecord], contract_id: str | None
+) -> Iterator[Fault]:
+    """A version says which one it follows by number and by digest, so that signing it is signing its past too."""
+    if contract_id is not None and document["id"] != contract_id:
+        yield Fault("/id", "id_differs", f"this is the contract {contract_id}, in all its versions")
+    previous = before[-1] if before else None
+    version, digest = (previous.version + 1, previous.digest) if previous else (1, None)
+    if document["version"] != version:
+        yield Fault("/version", "version_differs", f"write {version}: versions follow one another")
+    if document.get("previous_digest") != digest:
+        wanted = f"the digest of version {previous.version}, {digest}" if previous else "null, as nothing came before"
+        yield Fault("/previous_digest", "previous_digest_differs", f"write {wanted}")
+    yield from _populations_kept(document, before)
+
+
+def _populations_kept(document: JsonObject, versions: Sequence[ContractRecord]) -> Iterator[Fault]:
+    """What a party released stays that of the population it came from, through all versions, even if it left and comes
+    back."""
+    before = {party["organisation"]: party for record in versions for party in record.document["parties"]}
+    for i, party in enumerate(document["parties"]):
+        kept = before.get(party["organisation"], party)
+        if party["role"] != kept["role"]:
+            yield Fault(f"/parties/{i}/role", "role_differs", f"{kept['role']}, as in the versions before")
+        if party["population"] != kept["population"]:
+            message = f"{kept['population']}, as in the versions before"
+            yield Fault(f"/parties/{i}/population", "population_differs", message)
 
 
 def party_faults(document: JsonObject, stores: Stores, drafted_by: str) -> Iterator[Fault]:
@@ -77,16 +106,6 @@ def _rollups(document: JsonObject) -> Iterator[Fault]:
     for coarse, fine in document["rollups"].get("period", {}).items():
         if order.index(coarse) <= order.index(fine):
             yield Fault(f"/rollups/period/{coarse}", "rollup_reversed", f"a {fine} does not roll up to a {coarse}")
-
-
-def _grants(document: JsonObject, statistics: frozenset[str]) -> Iterator[Fault]:
-    for name in repeated(grant["role"] for grant in document["grants"]):
-        yield Fault("/grants", "grant_repeated", f"one grant a role; {name} has two")
-    for i, grant in enumerate(document["grants"]):
-        for j, name in enumerate(grant["statistics"]):
-            if name not in statistics:
-                known = ", ".join(sorted(statistics))
-                yield Fault(f"/grants/{i}/statistics/{j}", "statistic_unknown", f"the statistics are {known}")
 
 
 def _rules(document: JsonObject) -> Iterator[Fault]:

@@ -34,16 +34,19 @@ def find_number(as_of: str, feed: FeedTerms) -> int | None:
     return int(as_of.removeprefix(_RESTATEMENT))
 
 
-def nothing_released(feed: FeedTerms, periods: Sequence[Period], as_of: str, first_is_open: bool) -> NothingReleased:
+def nothing_released(
+    feed: FeedTerms, periods: Sequence[Period], as_of: str, first_is_open: bool, term: str
+) -> NothingReleased:
     """The refusal, in words that follow from the contract and the calendar alone: never from who has posted what.
 
-    first_is_open: whether the asker would be answered as of the first measurement.
+    first_is_open: whether the asker would be answered as of the first measurement. term: the clause that refuses.
     """
     if as_of in (LATEST, FIRST) or not periods:
         return NothingReleased(
             f"Nothing of {feed.name} is open to you yet in the periods asked, as of {as_of}: too few providers have "
             "posted. A pool opens with the contract's min_payers besides the asker.",
             feed=feed.name,
+            term=term,
         )
     number = find_number(as_of, feed) or 0
     what = f"restatement {number}" if number else "a first measurement from after the run-out"
@@ -52,6 +55,7 @@ def nothing_released(feed: FeedTerms, periods: Sequence[Period], as_of: str, fir
         f"Nothing of {feed.name} is open to you as of {as_of}: {what} of the periods asked has not been posted by "
         f"enough providers. It is due {_due(feed, periods, number)}. {first}",
         feed=feed.name,
+        term=term,
     )
 
 

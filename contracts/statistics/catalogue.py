@@ -30,6 +30,19 @@ ANNOUNCED = frozenset(
     }
 )
 
+# Those of one figure that is a share, from 0 to 1: what is settled on such a one has a target between them.
+SHARES = frozenset(
+    {
+        "adherence_rate",
+        "pdc_mean",
+        "pdc_pooled",
+        "psp_penetration",
+        "adherence_rate_standardised",
+        "discontinuation_rate",
+        "switch_rate",
+    }
+)
+
 GRANTABLE = frozenset(OFFERED) | ANNOUNCED
 
 

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from contracts.periods import Grain, NotAPeriod, Period
+from contracts.periods import Grain, NotAPeriod, Period, Stretch, parse_any
 from contracts.refusals import Fault, QuestionInvalid
 from contracts.statistics.as_of import LATEST, names_of
 from contracts.terms import FeedTerms, Terms
@@ -22,7 +22,9 @@ class Question:
     """by: dimensions and at most one of month, quarter, year. where: allowed values by dimension.
 
     periods: `2025-01..2025-12`, `2025-Q1`, `2025`; None for all. feeds, measures: where a statistic lets choose.
-    as_of: which measurement of restated periods. explain: say how each figure was reckoned.
+    as_of: which measurement of restated periods. explain: say how each figure was reckoned. purpose: what the answer is
+    for; None for the contract's own. version: the contract version that it is meant for; None for the one in force.
+    within: the days that the asker's grant is about, which "all periods" then means; None for all.
     """
 
     statistic: str
@@ -34,6 +36,9 @@ class Question:
     measures: tuple[str, ...] = ()
     as_of: str = LATEST
     explain: bool = False
+    purpose: str | None = None
+    version: int | None = None
+    within: Stretch | None = None
 
     @property
     def filters(self) -> Filter:
@@ -62,17 +67,12 @@ class Bucket:
     length: int
 
 
-def check_question(
-    question: Question, terms: Terms, feeds: Sequence[FeedTerms], figures: Sequence[int], by_at_most: int
-) -> None:
-    """Raises QuestionInvalid with every fault: unknown or repeated names, too many of them, a wrong confidence.
+def check_question(question: Question, terms: Terms, feeds: Sequence[FeedTerms], figures: Sequence[int]) -> None:
+    """Raises QuestionInvalid with every fault: unknown or repeated names, too many rows, a wrong confidence.
 
     figures: for each feed, how many the answer shows in each of its strata.
     """
     faults = [fault for feed in feeds for fault in _feed_faults(question, terms, feed)]
-    if len({*question.by, *question.filters}) > by_at_most:
-        message = f"the contract grants at most {by_at_most} at once, those filtered included"
-        faults.append(Fault("/by", "too_many_dimensions", message))
     if not faults:
         faults += _too_many_rows(question, feeds, figures)
     if len(set(question.by)) < len(question.by) or sum(name in TIME for name in question.by) > 1:
@@ -125,11 +125,10 @@ def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Faul
 
 def selected_periods(question: Question, feed: FeedTerms) -> tuple[Period, ...]:
     """The feed's periods that lie wholly in the range asked. Raises NotAPeriod when there is none."""
-    if question.periods is None:
+    asked = days_asked(question) or question.within
+    if asked is None:
         return tuple(feed.periods)
-    first, dots, last = question.periods.partition("..")
-    start, end = _any_period(first).first_day, _any_period(last if dots else first).last_day
-    found = tuple(p for p in feed.periods if start <= p.first_day and p.last_day <= end)
+    found = tuple(period for period in feed.periods if period in asked)
     if not found:
         raise NotAPeriod(
             f"no whole {feed.grain} of {feed.name} lies there; it has {feed.periods.first} to {feed.periods.last}"
@@ -137,13 +136,15 @@ def selected_periods(question: Question, feed: FeedTerms) -> tuple[Period, ...]:
     return found
 
 
-def _any_period(text: str) -> Period:
-    for grain in Grain:
-        try:
-            return Period.parse(text, grain)
-        except NotAPeriod:
-            continue
-    raise NotAPeriod("periods read 2025, 2025-Q1, 2025-03, or two of them with .. between")
+def days_asked(question: Question) -> Stretch | None:
+    """The days that the question names; None where it names none. Raises NotAPeriod."""
+    if question.periods is None:
+        return None
+    first, dots, last = question.periods.partition("..")
+    try:
+        return Stretch(parse_any(first).first_day, parse_any(last if dots else first).last_day)
+    except NotAPeriod:
+        raise NotAPeriod("periods read 2025, 2025-Q1, 2025-03, or two of them with .. between") from None
 
 
 def buckets_of(question: Question, periods: Sequence[Period]) -> tuple[Bucket, ...]:

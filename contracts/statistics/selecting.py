@@ -1,22 +1,22 @@
 """Which feeds of a contract a question is answered from, or what is missing and what could be asked instead."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from contracts.refusals import Fault, QuestionInvalid
 from contracts.statistics.declarations import Need, Statistic
 from contracts.statistics.questions import Question
-from contracts.terms import FeedTerms, Terms, repeated
+from contracts.terms import FeedTerms, repeated
 
 
-def get_feeds(statistic: Statistic, terms: Terms, question: Question) -> tuple[FeedTerms, ...]:
-    """One feed for each need of the statistic. Raises QuestionInvalid with every fault."""
-    fitting = [[feed for feed in terms.feeds if need.fits(feed)] for need in statistic.needs]
+def get_feeds(statistic: Statistic, granted: Sequence[FeedTerms], question: Question) -> tuple[FeedTerms, ...]:
+    """One feed for each need of the statistic, among those granted. Raises QuestionInvalid with every fault."""
+    fitting = [[feed for feed in granted if need.fits(feed)] for need in statistic.needs]
     chosen = [_choose(feeds, question) for feeds in fitting]
     faults = [
         *_dimensions_in_use(statistic, question),
         *_feeds_unsuitable(statistic, fitting, question),
         *(fault for need, feeds in zip(statistic.needs, fitting, strict=True)
-          for fault in _unclear(statistic, need, feeds, terms, question)),
+          for fault in _unclear(statistic, need, feeds, granted, question)),
         *_grains_differ(statistic, chosen),
         *_measures_unclear(statistic, chosen, question),
     ]  # fmt: skip
@@ -44,11 +44,11 @@ def _feeds_unsuitable(statistic: Statistic, fitting: list[list[FeedTerms]], ques
 
 
 def _unclear(
-    statistic: Statistic, need: Need, feeds: list[FeedTerms], terms: Terms, question: Question
+    statistic: Statistic, need: Need, feeds: list[FeedTerms], granted: Sequence[FeedTerms], question: Question
 ) -> Iterator[Fault]:
     names = [feed.name for feed in feeds]
     if not names:
-        known = ", ".join(feed.name for feed in terms.feeds)
+        known = ", ".join(feed.name for feed in granted)
         yield Fault("/feed", "feed_missing", f"{statistic.name} needs {need}; this contract has {known}")
     elif len(names) > 1 and len(set(names) & set(question.feeds)) != 1:
         yield Fault("/feed", "feed_needed", f"name one of {', '.join(names)}")

@@ -24,8 +24,9 @@ from api.demo.exact import Exact, put_exact_beside
 from api.demo.printing import WIDTH, Narrator, epsilon_text, share_cells, table
 from api.demo.registrar import Participant, Registrar
 from api.demo.server_process import running_server
-from contracts.accounting import loss
+from api.settings import witness_beside
 from contracts.drafting.losses import DEFAULT_CEILING_RHO
+from contracts.ledger.statements import loss
 from contracts.parties import JsonObject
 from examples.desynpuf.cells import YEARS, Member, adherence_cells, exact_adherence, read_members
 from privacy.units import budget_nano
@@ -65,7 +66,7 @@ def run(folder: Path, narrator: Narrator) -> JsonObject:
         migrate(database_url)
         with (
             running_server(database_url, exchange / "server.log") as address,
-            Registrar.bootstrap(database_url, address, exchange / "keys") as registrar,
+            Registrar.bootstrap(database_url, witness_beside(database_url), address, exchange / "keys") as registrar,
         ):
             narrator.told(f"An exchange is up at {address}.")
             return _post_and_ask(registrar, members, narrator)

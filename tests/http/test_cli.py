@@ -23,7 +23,9 @@ from api.settings import read_settings
 from contracts.parties import JsonObject
 from tests.support.small_exchange import BRAND, CONTRACT, PAYERS, fills_row, small_contract
 
-PARTY_SCOPES = "contracts.read,contracts.write,contracts.sign,submissions.write,statistics.read,ledger.read"
+PARTY_SCOPES = (
+    "contracts.read,contracts.write,contracts.sign,submissions.write,statistics.read,ledger.read,audit.read,keys.write"
+)
 ROWS = [fills_row(), fills_row("south", "M", members=60)]
 
 
@@ -465,6 +467,7 @@ def test_production_is_refused_without_its_secrets(tmp_path: Path) -> None:
     assert bare.refused("migrate") == "Error: production needs PARLEY_DATABASE_URL.\n"
     url = f"sqlite:///{tmp_path / 'parley.sqlite'}"
     whole = {"PARLEY_ISSUER": "https://parley.example", "PARLEY_TOKEN_KEY": "{}", "PARLEY_DATABASE_URL": url}
+    whole |= {"PARLEY_WITNESS": str(tmp_path / "witness"), "PARLEY_RECEIPT_KEY": "{}"}
     configured = Console(tmp_path, bare.environment | whole)
     assert "a step of its own" in configured.refused("serve", "--migrate", exit_code=2)
     configured.done("migrate")

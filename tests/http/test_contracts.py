@@ -61,8 +61,10 @@ def test_a_draft_is_kept_as_it_came_with_the_defaults_written_out(small: SmallEx
     assert (view["status"], view["digest"], view["waiting_for"]) == ("draft", None, [])
     assert (view["drafted_by"], view["proposed_at"], view["signatures"]) == (BRAND, None, [])
     document = small_contract()
+    unnarrowed = dict.fromkeys(("organisation", "dimensions", "feeds", "periods", "purposes"))
+    assert view["document"]["grants"] == [unnarrowed | grant for grant in document["grants"]]
     assert view["document"]["privacy"] == document["privacy"] | {"approvals": {}, "max_providers": None}
-    for name in ("id", "version", "parties", "vocabularies", "grants"):
+    for name in ("id", "version", "parties", "vocabularies"):
         assert view["document"][name] == document[name]
     assert all("plan" not in feed for feed in view["document"]["feeds"])
     for term, default in (("measured", "exchange"), ("restatements", 0), ("link", "none"), ("life_table", None)):
@@ -229,7 +231,7 @@ def test_a_proposal_that_expired_can_no_longer_be_signed(small: SmallExchange) -
     small.clock.go_on(days=1000)
 
     assert status(small) == "expired"
-    assert_problem(small.sign(BRAND), 409, "contract-not-proposed")
+    assert_problem(small.sign(BRAND), 409, "transition-illegal")
 
 
 def test_the_list_shows_ones_own_contracts_only_oldest_first(small: SmallExchange) -> None:

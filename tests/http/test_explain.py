@@ -62,7 +62,7 @@ def test_the_releases_are_named_and_of_ones_own_more_is_told(migrated_sqlite_url
     (own,) = [release for release in releases if release["provider"] is not None]
     assert own["provider"] == PAYERS[0]
     with small.wiring.database.reading() as stores:
-        stored = {release.id: release for release in stores.releases.list_for_contract(CONTRACT, 1)}
+        stored = {release.id: release for release in stores.releases.list_for_contract(CONTRACT)}
     assert (stored[own["id"]].provider, stored[own["id"]].block_sha256) == (own["provider"], own["block_sha256"])
     assert [r["block_sha256"] for r in releases if r is not own] == [None, None]
     assert not any(name in str(explanation) for name in PAYERS[1:])

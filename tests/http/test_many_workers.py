@@ -1,6 +1,5 @@
 """Several server processes on PostgreSQL are one exchange."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -8,24 +7,23 @@ from uuid import uuid4
 import pytest
 
 from adapters.exchange import ExchangeClient, ProblemAnswered
-from api.auth.keys import new_private_jwk
 from api.demo.registrar import Participant, Registrar
 from api.demo.server_process import running_server
 from contracts.parties import JsonObject
-from tests.support.small_exchange import CONTRACT, PAYERS, fills_row, small_contract
+from tests.support.small_exchange import CONTRACT, PAYERS, fills_row, server_keys, small_contract
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def parties(migrated_postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Participant]]:
-    """The parties of the small contract, in force, on a server of two workers that share one token key."""
+    """The parties of the small contract, in force, on a server of two workers that share their keys."""
     folder = tmp_path_factory.mktemp("workers")
-    key = json.dumps(new_private_jwk("ES256"))
-    settings = {"PARLEY_WORKERS": "2", "PARLEY_TOKEN_KEY": key}
+    witness = str(folder / "witness")
+    settings = {"PARLEY_WITNESS": witness, "PARLEY_WORKERS": "2", **server_keys()}
     with (
         running_server(migrated_postgresql_url, folder / "log", **settings) as address,
-        Registrar.bootstrap(migrated_postgresql_url, address, folder / "keys") as registrar,
+        Registrar.bootstrap(migrated_postgresql_url, witness, address, folder / "keys") as registrar,
     ):
         found = {name: registrar.add_party(name, name, "payer", f"{name}-members", "0.1") for name in PAYERS}
         found["helix"] = registrar.add_party("helix", "helix", "brand", "helix-members", "0.1")

@@ -19,9 +19,9 @@ from adapters.blocks import ArrowBlockFormat
 from adapters.cells.rows import from_rows
 from api.auth.keys import new_private_jwk
 from contracts.drafting.plans import MAX_DRAWS
-from contracts.measuring import draw_at_source, get_due_period
 from contracts.parties import JsonObject
-from contracts.source_releases import MAX_NOISY
+from contracts.submissions.measuring import draw_at_source, get_due_period
+from contracts.submissions.source_releases import MAX_NOISY
 from privacy.arrays import Vector
 from privacy.mechanism import DiscreteGaussian, NoiseSource
 from tests.http.answers import FILLS, answer, fills_rows, table, totals, values

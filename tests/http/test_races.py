@@ -1,17 +1,15 @@
 """Many threads of several processes, one account, and a budget that runs out on the way."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from api.auth.keys import new_private_jwk
 from contracts.parties import Role
 from tests.support.accounts import check_account
 from tests.support.processes import Stand
 from tests.support.racing import GRANTS, PROCESS_COUNT, race
-from tests.support.small_exchange import BRAND, SmallExchange, fills, fills_feed, small_contract
+from tests.support.small_exchange import BRAND, SmallExchange, fills, fills_feed, server_keys, small_contract
 
 PERIODS = [f"{year}-{month:02}" for year in (2024, 2025) for month in range(1, 13)]
 NAME, POPULATION = "harbor", "harbor-members"
@@ -21,7 +19,7 @@ GRANTED_RHO = "0.011"  # of 0.048 that all periods would cost, and of 0.02 that 
 @pytest.fixture
 def agreed(migrated_url: str) -> Iterator[SmallExchange]:
     """A payer whose population was granted less than its one feed may cost, on each database in turn."""
-    small = SmallExchange(migrated_url, settings_changes={"PARLEY_TOKEN_KEY": json.dumps(new_private_jwk("ES256"))})
+    small = SmallExchange(migrated_url, settings_changes=server_keys())
     small.register(NAME, Role.PAYER, rho=GRANTED_RHO)
     feed = fills_feed(first_period=PERIODS[0], last_period=PERIODS[-1], k=len(PERIODS), rho="0.048")
     parties = {NAME: ("payer", POPULATION), BRAND: ("brand", f"{BRAND}-members")}

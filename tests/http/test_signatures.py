@@ -12,10 +12,10 @@ from joserfc.jwk import import_key
 
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
-from contracts.parties import JsonObject
+from contracts.parties import JsonObject, Scope
 from contracts.signing import sign
 from tests.http.test_bad_input import assert_problem
-from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange, small_contract
+from tests.support.small_exchange import BRAND, CONTRACT, PAYERS, SmallExchange, public, small_contract
 
 PATH = f"/v1/contracts/{CONTRACT}"
 SIGNATURES = f"{PATH}/signatures"
@@ -44,7 +44,12 @@ def header(small: SmallExchange, **changes: Any) -> JsonObject:
     return {name: value for name, value in full.items() if value is not None}
 
 
-def truly_signed(small: SmallExchange, head: JsonObject) -> str:
+def two_signers(small: SmallExchange) -> bytes:
+    """A header that some readers would read as Ann's and some as Eve's."""
+    return json.dumps(header(small))[:-1].encode() + b', "signer_name": "Eve"}'
+
+
+def truly_signed(small: SmallExchange, head: JsonObject | bytes) -> str:
     """By sierra's own key over the right document, whatever the header says: only the header is at fault."""
     signing_input = f"{encoded(head)}.{encoded(rfc8785.dumps(document(small)))}".encode()
     key = import_key(small.signing_keys["sierra"])
@@ -111,6 +116,10 @@ WRONG: dict[str, tuple[Callable[[SmallExchange], str], str]] = {
     "alg none and nothing": (lambda small: f"{encoded(header(small, alg='none'))}..", "signature_invalid"),
     "alg HS256": (hmac_with_the_public_key, "signature_invalid"),
     "an alg of another key type": (signed_with(alg="PS256"), "signature_invalid"),
+    "alg ES256": (signed_with(alg="ES256"), "signature_invalid"),
+    "alg RS256": (signed_with(alg="RS256"), "signature_invalid"),
+    "a signer twice in the header": (lambda small: truly_signed(small, two_signers(small)), "signature_invalid"),
+    "the typ of a statement about a key": (signed_with(typ="parley-key-endorsement+jws"), "signature_invalid"),
     "an alg that is a number": (signed_with(alg=384), "signature_invalid"),
     "an alg that is a list": (signed_with(alg=["ES384"]), "signature_invalid"),
     "an alg that is an object": (signed_with(alg={}), "signature_invalid"),
@@ -176,6 +185,60 @@ def test_every_kind_of_key_that_can_be_registered_for_signing_signs(proposed: Sm
 
     assert answered.status_code == 201, answered.get_json()
     assert answered.get_json()["signatures"][0]["kid"] == key["kid"]
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "PS384", "PS512"])
+def test_a_key_signs_by_its_one_algorithm_only(proposed: SmallExchange, algorithm: str) -> None:
+    key = new_private_jwk("RS384")
+    proposed.wiring.registering.add_signing_key("sierra", public_members(key))
+    head = header(proposed, alg=algorithm, kid=key["kid"])
+    signing_input = f"{encoded(head)}.{encoded(rfc8785.dumps(document(proposed)))}".encode()
+    signature = jws.JWSRegistry.algorithms[algorithm].sign(signing_input, import_key(key))
+
+    refused = proposed.post("sierra", SIGNATURES, {"jws": f"{encoded(head)}..{encoded(signature)}"})
+
+    assert_problem(refused, 422, "signature-invalid", "/jws", "signature_invalid")
+
+
+@pytest.mark.parametrize("name", ["sierra", "second"])
+def test_a_signature_that_is_sent_again_counts_once_whichever_client_sends_it(
+    proposed: SmallExchange, name: str
+) -> None:
+    signature = by("sierra")(proposed)
+    proposed.client_keys["second"] = new_private_jwk("ES256")
+    scopes = frozenset({Scope.CONTRACTS_READ, Scope.CONTRACTS_SIGN})
+    proposed.wiring.registering.add_client("sierra", "second-client", scopes, (public(proposed.client_keys["second"]),))
+    assert proposed.post("sierra", SIGNATURES, {"jws": signature}).status_code == 201
+
+    assert_problem(proposed.post(name, SIGNATURES, {"jws": signature}), 409, "already-exists")
+    assert len(proposed.get("sierra", PATH).get_json()["signatures"]) == 1
+
+
+def test_a_signature_of_one_version_is_none_of_the_next(proposed: SmallExchange) -> None:
+    """Nor of one that says the same but for its number."""
+    signatures = {name: by(name)(proposed) for name in (*PAYERS, BRAND)}
+    for name, signature in signatures.items():
+        assert proposed.post(name, SIGNATURES, {"jws": signature}).status_code == 201
+    digest = proposed.get(BRAND, PATH).get_json()["digest"]
+    amended = proposed.post(BRAND, f"{PATH}/versions", small_contract(version=2, previous_digest=digest))
+    assert amended.status_code == 201, amended.get_json()
+    assert proposed.post(BRAND, f"{PATH}/proposal").status_code == 200
+
+    for name, signature in signatures.items():
+        moved = proposed.post(name, SIGNATURES, {"jws": signature})
+        assert_problem(moved, 422, "signature-invalid", "/jws", "signature_invalid")
+    assert proposed.get(BRAND, PATH, version="2").get_json()["signatures"] == []
+    assert proposed.get(BRAND, PATH).get_json()["version"] == 1
+
+
+def test_a_signature_is_none_of_a_contract_that_differs_in_its_id_alone(proposed: SmallExchange) -> None:
+    signature = by("sierra")(proposed)
+    proposed.post(BRAND, "/v1/contracts", small_contract(id="dsc-other"))
+    assert proposed.post(BRAND, "/v1/contracts/dsc-other/proposal").status_code == 200
+
+    moved = proposed.post("sierra", "/v1/contracts/dsc-other/signatures", {"jws": signature})
+
+    assert_problem(moved, 422, "signature-invalid", "/jws", "signature_invalid")
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,6 @@ def test_rows_and_columns_of_the_same_cells_are_the_same_submission(migrated_sql
         assert small.submit(name, body).status_code == 201
 
     with small.wiring.database.reading() as stores:
-        releases = stores.releases.list_for_contract("dsc-small", 1)
+        releases = stores.releases.list_for_contract("dsc-small")
         blocks = set(stores.releases.get_blocks([release.id for release in releases]).values())
     assert len(blocks) == 1

@@ -35,7 +35,7 @@ def test_a_contract_altered_in_the_database_takes_no_submission(
     agreed: SmallExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with agreed.wiring.database.reading() as stores:
-        document = stores.contracts.find("dsc-small").document
+        document = stores.contracts.find_history("dsc-small").versions[-1].document
     weaker = document | {"rules": document["rules"] | {"min_payers": 1}}
     altered(agreed.url, contracts.update().values(document=weaker))
     monkeypatch.setattr(terms, "_READ", {})  # as after a restart
@@ -48,7 +48,7 @@ def test_a_block_altered_in_the_database_is_not_answered_from(agreed: SmallExcha
     for name in PAYERS:
         assert agreed.submit(name, fills()).status_code == 201
     with agreed.wiring.database.reading() as stores:
-        found = stores.releases.list_for_contract("dsc-small", 1)
+        found = stores.releases.list_for_contract("dsc-small")
         other = stores.releases.get_blocks([found[1].id])[found[1].id]
     altered(
         agreed.url,
@@ -95,7 +95,7 @@ def test_releases_of_one_contract_are_stored_one_after_another(migrated_postgres
         done.set()
 
     with small.wiring.database.writing() as stores:
-        stored = stores.releases.find_for_submission(stores.releases.list_for_contract("dsc-small", 1)[0].submission_id)
+        stored = stores.releases.find_for_submission(stores.releases.list_for_contract("dsc-small")[0].submission_id)
         with pytest.raises(AlreadyExists):
             stores.releases.add(stored, b"")  # takes the contract's turn, and adds nothing
         thread = threading.Thread(target=post_another)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.ledger import Account, Entry, Purchase
+from contracts.ledger.entries import Account, Entry, Purchase
 from privacy.plan import Draw, MeasurementPlan
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

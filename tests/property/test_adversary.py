@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from privacy.adversary import chance_of_certainty, right_guesses
+from privacy.adversary import belief_at_most, chance_of_certainty, right_guesses
 from privacy.mechanism import DiscreteGaussian, epsilon
 from privacy.units import NANO
 
@@ -62,6 +62,36 @@ def test_epsilon_at_delta_covers_what_the_adversary_learns(nano: int, delta: flo
     inside = chance_of_certainty(nano, float(np.exp(bound) / (1 + np.exp(bound))))
     outside = float(norm.cdf((-mu * mu / 2 - bound) / mu))
     assert inside - np.exp(bound) * outside <= delta * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("nano", RHOS)
+@pytest.mark.parametrize("exception", [1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize("prior", [0.5, 0.1, 0.01])
+def test_a_belief_is_exceeded_no_more_often_than_said(nano: int, exception: float, prior: float) -> None:
+    assert chance_of_certainty(nano, belief_at_most(nano, prior, exception), prior) <= exception
+
+
+@pytest.mark.parametrize("nano", RHOS[:-1])
+def test_the_odds_that_epsilon_allows_are_exceeded_more_often_than_delta(nano: int) -> None:
+    """Why a belief is not reckoned from epsilon at delta."""
+    odds = float(np.exp(epsilon(nano, 1e-6)))
+    assert chance_of_certainty(nano, odds / (1 + odds)) > 1e-6
+    assert odds / (1 + odds) < belief_at_most(nano, 0.5, 1e-6)
+
+
+@given(st.floats(0.01, 0.99))
+def test_who_learns_nothing_believes_and_guesses_as_before(prior: float) -> None:
+    assert right_guesses(0, prior) == max(prior, 1 - prior)
+    assert belief_at_most(0, prior, 1e-6) == pytest.approx(prior)
+    assert max(prior, 1 - prior) - 1e-12 <= right_guesses(NANO // 10, prior) < 1
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0, -0.1])
+def test_a_prior_and_an_exception_are_probabilities(probability: float) -> None:
+    with pytest.raises(ValueError, match="probability"):
+        right_guesses(NANO, probability)
+    with pytest.raises(ValueError, match="probability"):
+        belief_at_most(NANO, 0.5, probability)
 
 
 @pytest.mark.parametrize("certainty", [0.5, 1.0, 0.0])

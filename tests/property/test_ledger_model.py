@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from contracts.ledger import Account, Entry, EntryKind, Purchase
-from contracts.ledger_words import add_up, explain
+from contracts.ledger.entries import Account, Entry, EntryKind, Purchase
+from contracts.ledger.words import add_up, explain
 from contracts.refusals import BudgetExhausted
 from privacy.plan import Draw, MeasurementPlan
 from privacy.units import rho_text

@@ -1,6 +1,5 @@
 """Releases that two worker processes of one server draw, period after period, share no noise."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
@@ -8,12 +7,11 @@ from itertools import combinations
 import httpx
 import pytest
 
-from api.auth.keys import new_private_jwk
 from privacy.arrays import Vector
 from privacy.mechanism import NoiseSource
 from tests.statistical.checks import ALARM, between, worst
 from tests.statistical.sources import Right
-from tests.support.small_exchange import CONTRACT, PAYERS, SmallExchange, fills, fills_feed, small_contract
+from tests.support.small_exchange import CONTRACT, PAYERS, SmallExchange, fills, fills_feed, server_keys, small_contract
 from tests.support.two_workers import WORKER, two_workers
 
 pytestmark = pytest.mark.slow
@@ -25,8 +23,7 @@ SIZES = {"region": 40, "sex": 25}
 @pytest.fixture
 def agreed(migrated_postgresql_url: str) -> Iterator[SmallExchange]:
     """A contract with a feed of 1,000 cells, in force on PostgreSQL."""
-    settings = {"PARLEY_TOKEN_KEY": json.dumps(new_private_jwk("ES256"))}
-    small = SmallExchange(migrated_postgresql_url, settings_changes=settings)
+    small = SmallExchange(migrated_postgresql_url, settings_changes=server_keys())
     document = small_contract()
     document["vocabularies"] |= {name: [f"{name}{i}" for i in range(size)] for name, size in SIZES.items()}
     feed = fills_feed(measures={"members": {"unit": "persons", "bound": 1}}, invariants=[])

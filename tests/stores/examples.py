@@ -2,13 +2,27 @@
 
 from datetime import UTC, datetime, timedelta
 
-from contracts.ledger import Entry, EntryKind
+from contracts.ledger.entries import Entry, EntryKind
 from contracts.parties import Client, Organisation, Population, Role, Scope, SigningKey
-from contracts.records import ContractRecord, ReleaseRecord, Signature, Stage, SubmissionRecord
+from contracts.records import (
+    ContractEvent,
+    ContractRecord,
+    EventKind,
+    PopulationEvent,
+    ReleaseRecord,
+    Signature,
+    Stage,
+    SubmissionRecord,
+)
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
-PUBLIC_KEY = {"kty": "EC", "crv": "P-384", "x": "example-x", "y": "example-y"}
+PUBLIC_KEY = {
+    "kty": "EC",
+    "crv": "P-384",
+    "x": "d4RppOK8gUZnsExkGIfhf8x92WanWy2nMI_0-I2dfFzoHSBLWUqW-GI2Aaz5GHhD",
+    "y": "89KB5DFk34mP1-6L4LxY5P9nNBdLSSS7Avt2xOtis0zIEzUiwJJOSqqJnmiaQAvQ",
+}
 
 PAYER = Organisation("blueridge", "Blue Ridge Health", Role.PAYER, NOW)
 BRAND = Organisation("helix", "Helix Pharma", Role.BRAND, NOW)
@@ -24,7 +38,10 @@ SIGNING_KEY = SigningKey("officer-2026", PAYER.id, PUBLIC_KEY, NOW)
 
 DOCUMENT = {
     "title": "Adherence, a study of Ångström & Łódź",
-    "parties": [{"organisation": PAYER.id, "role": "payer"}, {"organisation": BRAND.id, "role": "brand"}],
+    "parties": [
+        {"organisation": PAYER.id, "role": "payer", "population": POPULATION.id},
+        {"organisation": BRAND.id, "role": "brand", "population": "helix-patients"},
+    ],
 }
 DRAFT = ContractRecord("dsc-helixor", 1, Stage.DRAFT, DOCUMENT, None, BRAND.id, NOW)
 PROPOSED = ContractRecord(
@@ -73,6 +90,8 @@ DEBIT = Entry(
     event={"relation": "add_or_remove", "draws": [{"margin": ["region"], "sigma": "31.5"}]},
     recorded_at=LATER,
 )
+CONTRACT_EVENT = ContractEvent(DRAFT.id, 1, 1, EventKind.SUSPENDED, PAYER.id, CLIENT.id, "a breach", LATER)
+POPULATION_EVENT = PopulationEvent(POPULATION.id, 1, EventKind.SUSPENDED, PAYER.id, CLIENT.id, "a breach", LATER)
 RELEASE = ReleaseRecord(
     "rel-1",
     SUBMISSION.id,

@@ -6,17 +6,35 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.database import SqlDatabase
-from tests.stores.examples import BLOCK, DEBIT, GRANT, PROPOSED, RELEASE, SIGNATURE, SUBMISSION
+from tests.stores.examples import (
+    BLOCK,
+    CONTRACT_EVENT,
+    DEBIT,
+    GRANT,
+    POPULATION_EVENT,
+    PROPOSED,
+    RELEASE,
+    SIGNATURE,
+    SUBMISSION,
+)
 
-TABLES = {"ledger_entries": "feed", "releases": "feed", "signatures": "signer_name"}
+TABLES = {
+    "ledger_entries": "feed",
+    "releases": "feed",
+    "signatures": "signer_name",
+    "contract_events": "reason",
+    "population_events": "reason",
+}
 
 
 @pytest.fixture
 def plain_engine(migrated_url: str, database: SqlDatabase) -> Iterator[sa.Engine]:
     """Somebody with a connection and none of our code, on a database with a row of everything."""
     with database.writing() as stores:
-        stores.contracts.freeze(PROPOSED)
+        stores.contracts.replace_draft(PROPOSED)
         stores.contracts.add_signature(PROPOSED.id, 1, SIGNATURE)
+        stores.contracts.add_event(CONTRACT_EVENT)
+        stores.parties.add_population_event(POPULATION_EVENT)
         stores.ledger.append(GRANT)
         stores.submissions.add(SUBMISSION)
         stores.ledger.append(DEBIT)

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.database import SqlDatabase
-from contracts.ledger import Entry
+from contracts.ledger.entries import Entry, EntryKind
 from contracts.refusals import AlreadyExists
 from tests.stores.examples import DEBIT, GRANT, POPULATION, SUBMISSION
 from tests.stores.threads import THREADS, at_once
@@ -42,7 +42,7 @@ def test_a_sequence_number_and_an_id_are_taken_once(database: SqlDatabase, rival
 @pytest.mark.parametrize(
     "broken",
     [
-        replace(GRANT, spent_nano=GRANT.granted_nano + 1),
+        replace(GRANT, kind=EntryKind.DEBIT, spent_nano=GRANT.granted_nano + 1),
         replace(GRANT, charge_nano=-1),
         replace(GRANT, increment_nano=-1),
         replace(GRANT, sequence=0),

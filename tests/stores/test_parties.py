@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from adapters.database import SqlDatabase
 from contracts.refusals import AlreadyExists
-from tests.stores.examples import BRAND, CLIENT, NOW, PAYER, POPULATION, SIGNING_KEY
+from contracts.signing import thumbprint
+from tests.stores.examples import BRAND, CLIENT, NOW, PAYER, POPULATION, PUBLIC_KEY, SIGNING_KEY
 
 
 def test_what_was_registered_is_found_as_it_was(database: SqlDatabase) -> None:
@@ -30,14 +31,28 @@ def test_what_was_never_registered_is_none(database: SqlDatabase) -> None:
 
 
 def test_a_signing_key_belongs_to_one_organisation_only(database: SqlDatabase) -> None:
+    """Whatever its kid, and however its numbers are written."""
     with database.writing() as stores:
         stores.parties.add_signing_key(SIGNING_KEY)
-        stores.parties.add_signing_key(replace(SIGNING_KEY, organisation=BRAND.id))
-    with database.reading() as stores:
+        for other in (replace(SIGNING_KEY, organisation=BRAND.id), replace(SIGNING_KEY, kid="other")):
+            with pytest.raises(AlreadyExists):
+                stores.parties.add_signing_key(other)
         assert stores.parties.find_signing_key(PAYER.id, "other") is None
-        found = stores.parties.find_signing_key(BRAND.id, SIGNING_KEY.kid)
-        assert found is not None
-        assert found.organisation == BRAND.id
+        assert stores.parties.find_signing_key(BRAND.id, SIGNING_KEY.kid) is None
+        assert stores.parties.find_key_by_thumbprint(thumbprint(PUBLIC_KEY)) == SIGNING_KEY
+
+
+def test_a_revoked_key_stays_in_the_list_with_its_reason(database: SqlDatabase) -> None:
+    revoked = replace(SIGNING_KEY, revoked_at=NOW + timedelta(1), revocation_reason="stolen", compromised=True)
+    with database.writing() as stores:
+        stores.parties.add_signing_key(SIGNING_KEY)
+        assert stores.parties.lock_signing_key(PAYER.id, SIGNING_KEY.kid) == SIGNING_KEY
+        stores.parties.revoke_signing_key(revoked)
+    with database.reading() as stores:
+        assert stores.parties.find_signing_key(PAYER.id, SIGNING_KEY.kid) == revoked
+        assert stores.parties.list_signing_keys(PAYER.id) == [revoked]
+        assert stores.parties.list_signing_keys(BRAND.id) == []
+        assert stores.parties.list_clients(PAYER.id) == [CLIENT]
 
 
 @pytest.mark.parametrize(

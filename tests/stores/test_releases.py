@@ -32,8 +32,8 @@ def test_releases_are_listed_in_the_order_in_which_they_were_stored(paid_databas
         stores.releases.add(FIRST, BLOCK)
         stores.releases.add(SECOND, BLOCK)
     with paid_database.reading() as stores:
-        assert stores.releases.list_for_contract(DRAFT.id, 1) == [FIRST, SECOND]
-        assert stores.releases.list_for_contract(DRAFT.id, 2) == []
+        assert stores.releases.list_for_contract(DRAFT.id) == [FIRST, SECOND]
+        assert stores.releases.list_for_contract("nothing") == []
         assert stores.releases.find_for_submission("sub-2") == SECOND
         assert stores.releases.find_for_submission("nothing") is None
 

@@ -23,7 +23,7 @@ def test_a_submission_is_found_by_its_id_and_by_its_period(database_with_submiss
     with database_with_submission.reading() as stores:
         assert stores.submissions.find(SUBMISSION.id) == SUBMISSION
         assert stores.submissions.find("nothing") is None
-        period = (DRAFT.id, 1, "fills", PAYER.id)
+        period = (DRAFT.id, (1,), "fills", PAYER.id)
         assert stores.submissions.find_for_period(*period, "2025-01", 0) == SUBMISSION
         assert stores.submissions.find_for_period(*period, "2025-02", 0) is None
         assert stores.submissions.find_for_period(*period, "2025-01", 1) is None
@@ -45,7 +45,7 @@ def test_each_restatement_of_a_period_is_a_submission_of_its_own(database_with_s
         stores.submissions.add(restated)
         with pytest.raises(AlreadyExists):
             stores.submissions.add(replace(restated, id="sub-3"))
-        period = (DRAFT.id, 1, "fills", PAYER.id, "2025-01")
+        period = (DRAFT.id, (1,), "fills", PAYER.id, "2025-01")
         assert stores.submissions.find_for_period(*period, 0) == SUBMISSION
         assert stores.submissions.find_for_period(*period, 1) == restated
 
@@ -55,7 +55,7 @@ def test_another_feed_or_provider_has_periods_of_its_own(database_with_submissio
         stores.submissions.add(replace(SUBMISSION, id="sub-2", feed="adherence"))
         stores.submissions.add(replace(SUBMISSION, id="sub-3", provider=BRAND.id))
     with database_with_submission.reading() as stores:
-        assert stores.submissions.find_for_period(DRAFT.id, 1, "fills", BRAND.id, "2025-01", 0) is not None
+        assert stores.submissions.find_for_period(DRAFT.id, (1,), "fills", BRAND.id, "2025-01", 0) is not None
 
 
 def test_of_many_threads_one_submits_a_period(database: SqlDatabase) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from contracts.ledger import Entry, EntryKind
+from contracts.ledger.entries import Entry, EntryKind
 from contracts.ports import Database
 from contracts.records import ReleaseRecord
 from tests.support.small_exchange import CONTRACT
@@ -12,7 +12,7 @@ def check_account(database: Database, population: str) -> tuple[list[Entry], lis
     """The population's debits and releases, after everything that must be true of them was found true."""
     with database.reading() as stores:
         entries = stores.ledger.entries(population)
-        releases = [r for r in stores.releases.list_for_contract(CONTRACT, 1) if r.population == population]
+        releases = [r for r in stores.releases.list_for_contract(CONTRACT) if r.population == population]
         blocks = stores.releases.get_blocks([release.id for release in releases])
         debits = [entry for entry in entries if entry.kind is EntryKind.DEBIT]
         attempts = {entry.submission_id: stores.submissions.find(entry.submission_id or "") for entry in debits}
@@ -37,7 +37,7 @@ def _check_sums(entries: list[Entry]) -> None:
     assert len({entry.id for entry in entries}) == len(entries)
     granted = spent = 0
     for entry in entries:
-        granted += entry.event.get("granted_nano", 0)
+        granted += entry.event.get("granted_nano", (entry.restores or {}).get("grant_nano", 0))
         spent += entry.increment_nano
         assert (entry.granted_nano, entry.spent_nano) == (granted, spent)
         assert spent <= granted

@@ -27,7 +27,8 @@ class Point(StrEnum):
     """Where a submission can be cut off, in the order in which it comes by."""
 
     BEFORE_DEBIT = "before the debit's transaction"
-    IN_DEBIT = "in the debit's transaction, before its commit"
+    IN_DEBIT = "in the debit's transaction, before its witness"
+    WITNESSED = "after the witness of the debit, before its commit"
     AFTER_DEBIT = "after the debit's commit"
     BEFORE_DRAW = "before the first draw"
     AMID_DRAWS = "after the first draw"
@@ -64,11 +65,13 @@ class Doom:
         for table in ("ledger_entries", "releases"):
             if statement.startswith(f"INSERT INTO {table}"):
                 self._written, self._committed = table, False
+                if table == "ledger_entries":
+                    self._reach(Point.IN_DEBIT)
 
     def _commit(self, _connection: sa.Connection) -> None:
         """Called by SQLAlchemy just before it tells the database to commit."""
         if self._written:
-            self._reach(Point.IN_DEBIT if self._written == "ledger_entries" else Point.IN_STORE)
+            self._reach(Point.WITNESSED if self._written == "ledger_entries" else Point.IN_STORE)
             self._committed = True
 
     def _returned(self, _connection: Any, _record: Any) -> None:

@@ -8,8 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 from uuid import uuid4
+from weakref import finalize
 
 import numpy as np
 from werkzeug.test import TestResponse
@@ -17,7 +20,7 @@ from werkzeug.test import TestResponse
 from adapters.tokens import ASSERTION_TYPE, make_client_assertion
 from api.app import create_app
 from api.auth.keys import new_private_jwk
-from api.settings import Settings, read_settings
+from api.settings import Settings, read_settings, witness_beside
 from contracts.parties import JsonObject, Role, Scope
 from contracts.signing import sign
 from privacy.arrays import Vector
@@ -74,6 +77,11 @@ class SmallExchange:
     settings_changes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._witness = witness_beside(self.url)
+        if not self._witness:
+            folder = mkdtemp(prefix="parley-witness-")
+            finalize(self, rmtree, folder, ignore_errors=True)
+            self._witness = f"{folder}/witness"
         self.app = create_app(self.settings, clock=self.clock, noise=self.noise)
         self.wiring = self.app.extensions["parley"]
         self.client_keys: dict[str, JsonObject] = {}
@@ -89,6 +97,7 @@ class SmallExchange:
         """The variables that make its settings."""
         return {
             "PARLEY_DATABASE_URL": self.url,
+            "PARLEY_WITNESS": self._witness,
             "PARLEY_ISSUER": ISSUER,
             "PARLEY_LOG_LEVEL": "error",
             **self.settings_changes,
@@ -145,8 +154,9 @@ class SmallExchange:
             assert self.sign(party["organisation"], document["id"]).status_code == 201
         return dict(self.get(BRAND, path).get_json())
 
-    def sign(self, name: str, contract_id: str = CONTRACT) -> TestResponse:
-        document = self.get(name, f"/v1/contracts/{contract_id}").get_json()["document"]
+    def sign(self, name: str, contract_id: str = CONTRACT, **query: str) -> TestResponse:
+        """query: `version`, where it is not the one that is read by default."""
+        document = self.get(name, f"/v1/contracts/{contract_id}", **query).get_json()["document"]
         jws = sign(document, self.signing_keys[name], f"Ann of {name}", "Privacy Officer")
         return self.post(name, f"/v1/contracts/{contract_id}/signatures", {"jws": jws})
 
@@ -166,8 +176,13 @@ class SmallExchange:
         with self.wiring.database.reading() as stores:
             populations = [f"{name}-members" for name in (*PAYERS, BRAND)]
             entries = sum(len(stores.ledger.entries(population)) for population in populations)
-            releases = len(stores.releases.list_for_contract(CONTRACT, 1))
+            releases = len(stores.releases.list_for_contract(CONTRACT))
         return {"entries": entries, "releases": releases}
+
+
+def server_keys() -> dict[str, str]:
+    """New keys of an exchange, for settings that several processes share."""
+    return {name: json.dumps(new_private_jwk("ES256")) for name in ("PARLEY_TOKEN_KEY", "PARLEY_RECEIPT_KEY")}
 
 
 def public(jwk: JsonObject) -> JsonObject:

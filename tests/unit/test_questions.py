@@ -145,12 +145,10 @@ def test_time_is_told_apart_from_dimensions() -> None:
 # --- faults
 
 
-def codes(
-    question: Question, *, by_at_most: int = 3, rollups: tuple[str, ...] = ("quarter", "year"), figures: int = 1
-) -> list[str]:
+def codes(question: Question, *, rollups: tuple[str, ...] = ("quarter", "year"), figures: int = 1) -> list[str]:
     terms = some_terms(rollups=rollups)
     try:
-        check_question(question, terms, (FILLS,), (figures,), by_at_most)
+        check_question(question, terms, (FILLS,), (figures,))
     except QuestionInvalid as refusal:
         return [f"{fault.pointer} {fault.code}" for fault in refusal.faults]
     return []
@@ -195,11 +193,6 @@ def test_a_question_that_does_not_fit_is_refused_by_name(parts: dict[str, object
     assert codes(a_question(**parts)) == [fault]
 
 
-def test_more_dimensions_than_the_grant_allows_are_refused_and_time_counts() -> None:
-    assert codes(a_question(by=("region", "sex", "month")), by_at_most=2) == ["/by too_many_dimensions"]
-    assert codes(a_question(by=("region", "sex")), by_at_most=2) == []
-
-
 def test_a_grain_that_the_contract_does_not_roll_up_to_is_refused() -> None:
     assert codes(a_question(by=("quarter",)), rollups=("year",)) == ["/by grain_unknown"]
     assert codes(a_question(by=("month",)), rollups=()) == []
@@ -207,7 +200,7 @@ def test_a_grain_that_the_contract_does_not_roll_up_to_is_refused() -> None:
 
 def test_a_feed_by_the_year_cannot_be_asked_by_month() -> None:
     with pytest.raises(QuestionInvalid) as raised:
-        check_question(a_question(by=("month",)), some_terms(), (ADHERENCE,), (1,), 3)
+        check_question(a_question(by=("month",)), some_terms(), (ADHERENCE,), (1,))
     assert [fault.code for fault in raised.value.faults] == ["grain_unknown"]
 
 
@@ -223,9 +216,9 @@ def test_an_answer_of_more_rows_than_one_may_have_is_refused(parts: dict[str, ob
 
 def test_the_rows_of_every_feed_count() -> None:
     both, half = (FILLS, ADHERENCE), MAX_ROWS // 2
-    check_question(a_question(), some_terms(), both, (half, half), 3)
+    check_question(a_question(), some_terms(), both, (half, half))
     with pytest.raises(QuestionInvalid, match="does not fit"):
-        check_question(a_question(), some_terms(), both, (half, half + 1), 3)
+        check_question(a_question(), some_terms(), both, (half, half + 1))
 
 
 @pytest.mark.parametrize("chosen", [(), ("a",), ("a", "c"), ("a", "b", "c")])
@@ -255,10 +248,9 @@ def test_a_feed_can_be_asked_as_of_each_measurement_that_its_contract_schedules(
 
 def test_every_fault_is_told_once_and_all_at_once() -> None:
     question = a_question(by=("payer", "payer"), where={"sex": ("X",)}, periods="2031", confidence=2.0)
-    assert sorted(codes(question, by_at_most=1)) == [
+    assert sorted(codes(question)) == [
         "/by dimension_repeated",
         "/by dimension_unknown",
-        "/by too_many_dimensions",
         "/confidence confidence_invalid",
         "/periods period_invalid",
         "/where value_unknown",

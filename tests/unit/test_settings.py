@@ -14,8 +14,10 @@ SECRET = "hunter2-secret-material"
 PRODUCTION = {
     "PARLEY_ENVIRONMENT": "production",
     "PARLEY_DATABASE_URL": "postgresql+psycopg://parley@db/parley",
+    "PARLEY_WITNESS": "/var/lib/parley/witness",
     "PARLEY_ISSUER": "https://parley.example",
     "PARLEY_TOKEN_KEY": SECRET,
+    "PARLEY_RECEIPT_KEY": SECRET,
 }
 
 
@@ -47,7 +49,9 @@ def test_production_starts_with_everything_set() -> None:
     assert settings.token_key == SECRET
 
 
-@pytest.mark.parametrize("name", ["PARLEY_DATABASE_URL", "PARLEY_TOKEN_KEY", "PARLEY_ISSUER"])
+@pytest.mark.parametrize(
+    "name", ["PARLEY_DATABASE_URL", "PARLEY_WITNESS", "PARLEY_TOKEN_KEY", "PARLEY_RECEIPT_KEY", "PARLEY_ISSUER"]
+)
 @pytest.mark.parametrize("value", [None, ""])
 def test_production_refuses_to_start_without(name: str, value: str | None) -> None:
     environ = without(name) if value is None else PRODUCTION | {name: value}

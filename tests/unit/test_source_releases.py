@@ -18,7 +18,6 @@ from api.auth.keys import new_private_jwk
 from contracts.agreeing import with_plans
 from contracts.canonical import digest_of
 from contracts.drafting.feeds import MAX_PERIODS
-from contracts.measuring import DuePeriod, NotAContract, NotWhatWasSigned, draw_at_source, get_due_period
 from contracts.parties import JsonObject
 from contracts.refusals import (
     CellsInvalid,
@@ -33,7 +32,9 @@ from contracts.refusals import (
     RestatementNotPlanned,
 )
 from contracts.signing import sign
-from contracts.source_releases import MAX_NOISY, SourceRelease, read_release
+from contracts.submissions.measuring import DuePeriod, NotWhatWasSigned, draw_at_source, get_due_period
+from contracts.submissions.source_releases import MAX_NOISY, SourceRelease, read_release
+from contracts.verifying_contract import NotAContract
 from privacy.arrays import Vector
 from privacy.mechanism import DiscreteGaussian, DrawFailed, NoiseSource
 from tests.statistical import checks

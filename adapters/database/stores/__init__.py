@@ -6,6 +6,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from adapters.database.stores.assertions import SqlAssertionStore
+from adapters.database.stores.audit import SqlAuditStore
 from adapters.database.stores.contracts import SqlContractStore
 from adapters.database.stores.ledger import SqlLedgerStore
 from adapters.database.stores.parties import SqlPartyStore
@@ -24,6 +25,7 @@ class SqlStores:
     submissions: SqlSubmissionStore
     releases: SqlReleaseStore
     assertions: SqlAssertionStore
+    audit: SqlAuditStore
     stored: SqlStoredRows
 
     @classmethod
@@ -35,5 +37,6 @@ class SqlStores:
             SqlSubmissionStore(connection),
             SqlReleaseStore(connection),
             SqlAssertionStore(connection),
+            SqlAuditStore(connection),
             SqlStoredRows(connection),
         )

@@ -1,14 +1,22 @@
-"""Contracts, their frozen documents and signatures."""
+"""Contracts: their versions with documents and signatures, and what was done to them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import sqlalchemy as sa
 
 from adapters.database.stores.rows import insert_new, select_fields, to_row
-from adapters.database.tables import contract_parties, contracts, signatures
+from adapters.database.tables import (
+    contract_events,
+    contract_parties,
+    contracts,
+    population_events,
+    signatures,
+    signing_keys,
+)
 from contracts.parties import JsonObject
-from contracts.records import ContractRecord, Signature, Stage
+from contracts.records import ContractEvent, ContractRecord, History, PopulationEvent, Signature, Stage
 from contracts.refusals import AlreadyExists
 
 
@@ -21,19 +29,15 @@ class SqlContractStore:
     def add(self, record: ContractRecord) -> None:
         row = to_row(record)
         del row["signatures"]
-        if self._is_taken(record.id) or not insert_new(self._connection, contracts, row):
-            raise AlreadyExists(f"The contract id {record.id} is taken; choose another.")
+        if not insert_new(self._connection, contracts, row):
+            if record.version == 1:
+                raise AlreadyExists(f"The contract id {record.id} is taken; choose another.")
+            raise AlreadyExists(f"Version {record.version} of the contract {record.id} is there already.")
         self._index_parties(record)
 
-    def find(self, contract_id: str) -> ContractRecord | None:
-        """The newest version."""
-        query = (
-            select_fields(contracts, ContractRecord)
-            .where(contracts.c.id == contract_id)
-            .order_by(contracts.c.version.desc())
-            .limit(1)
-        )
-        return next(self._read(query), None)
+    def find_history(self, contract_id: str) -> History | None:
+        """Versions, signatures and events, in four queries whatever their number."""
+        return next(iter(self._histories(contracts.c.id == contract_id)), None)
 
     def get_version(self, contract_id: str, version: int) -> ContractRecord:
         """One version, which exists."""
@@ -41,20 +45,24 @@ class SqlContractStore:
         (record,) = self._read(select_fields(contracts, ContractRecord).where(*key))
         return record
 
-    def list_for(self, organisation_id: str) -> list[ContractRecord]:
-        named = sa.exists().where(
-            contract_parties.c.contract_id == contracts.c.id,
-            contract_parties.c.contract_version == contracts.c.version,
-            contract_parties.c.organisation == organisation_id,
-        )
-        query = (
-            select_fields(contracts, ContractRecord)
-            .where((contracts.c.drafted_by == organisation_id) | named)
-            .order_by(contracts.c.drafted_at, contracts.c.id, contracts.c.version)
-        )
-        return [*self._read(query)]
+    def list_histories(self, organisation_id: str) -> list[History]:
+        named = sa.select(contract_parties.c.contract_id).where(contract_parties.c.organisation == organisation_id)
+        drafted = sa.select(contracts.c.id).where(contracts.c.drafted_by == organisation_id)
+        return self._histories(contracts.c.id.in_(named.union(drafted)))
 
-    def freeze(self, record: ContractRecord) -> bool:
+    def lock(self, contract_id: str) -> History | None:
+        """On PostgreSQL a lock on the first version's row, which every contract has, in the mode that lets others
+        refer to it; on SQLite the writing transaction holds the whole database already."""
+        row = sa.select(contracts.c.id).where(contracts.c.id == contract_id, contracts.c.version == 1)
+        self._connection.execute(row.with_for_update(key_share=True)).first()
+        return self.find_history(contract_id)
+
+    def hold(self, contract_id: str) -> None:
+        """The same row, shared."""
+        row = sa.select(contracts.c.id).where(contracts.c.id == contract_id, contracts.c.version == 1)
+        self._connection.execute(row.with_for_update(read=True)).first()
+
+    def replace_draft(self, record: ContractRecord) -> bool:
         statement = (
             sa.update(contracts)
             .where(
@@ -69,20 +77,26 @@ class SqlContractStore:
                 proposed_at=record.proposed_at,
             )
         )
-        frozen = self._connection.execute(statement).rowcount == 1
-        if frozen:
+        replaced = self._connection.execute(statement).rowcount == 1
+        if replaced:
             self._index_parties(record)
-        return frozen
+        return replaced
+
+    def discard_draft(self, contract_id: str, version: int) -> None:
+        key = {"contract_id": contract_id, "contract_version": version}
+        self._connection.execute(sa.delete(contract_parties).filter_by(**key))
+        draft = (contracts.c.id == contract_id, contracts.c.version == version, contracts.c.stage == Stage.DRAFT)
+        self._connection.execute(sa.delete(contracts).where(*draft))
 
     def add_signature(self, contract_id: str, version: int, signature: Signature) -> None:
-        row = to_row(signature) | {"contract_id": contract_id, "contract_version": version}
+        row = {name: value for name, value in to_row(signature).items() if name in signatures.c}
+        row |= {"contract_id": contract_id, "contract_version": version}
         if not insert_new(self._connection, signatures, row):
             raise AlreadyExists(f"{signature.organisation} has signed this version of the contract already.")
 
-    def _is_taken(self, contract_id: str) -> bool:
-        """Whether any version has this id: only an amendment of that contract may add another."""
-        query = sa.select(contracts.c.id).where(contracts.c.id == contract_id).limit(1)
-        return self._connection.execute(query).first() is not None
+    def add_event(self, event: ContractEvent) -> None:
+        if not insert_new(self._connection, contract_events, to_row(event)):
+            raise AlreadyExists("Something else was done to this contract at the same moment.")
 
     def _index_parties(self, record: ContractRecord) -> None:
         """Note whom the document names, in place of whom its draft named."""
@@ -92,6 +106,44 @@ class SqlContractStore:
         if rows:
             self._connection.execute(sa.insert(contract_parties), rows)
 
+    def _histories(self, which: sa.ColumnElement[bool]) -> list[History]:
+        """The contracts of which some version meets the condition, oldest first."""
+        query = select_fields(contracts, ContractRecord).where(which).order_by(contracts.c.version)
+        versions: dict[str, list[ContractRecord]] = defaultdict(list)
+        for record in self._read(query):
+            versions[record.id].append(record)
+        events = self._events_of(versions)
+        populations = self._population_events_of(versions)
+        found = [
+            History(tuple(records), tuple(events[name]), tuple(populations[name])) for name, records in versions.items()
+        ]
+        return sorted(found, key=lambda history: (history.versions[0].drafted_at, history.versions[0].id))
+
+    def _events_of(self, contract_ids: Iterable[str]) -> dict[str, list[ContractEvent]]:
+        query = (
+            select_fields(contract_events, ContractEvent)
+            .where(contract_events.c.contract_id.in_(list(contract_ids)))
+            .order_by(contract_events.c.contract_id, contract_events.c.sequence)
+        )
+        found: dict[str, list[ContractEvent]] = defaultdict(list)
+        for row in self._connection.execute(query).mappings():
+            found[row["contract_id"]].append(ContractEvent(**row))
+        return found
+
+    def _population_events_of(self, versions: dict[str, list[ContractRecord]]) -> dict[str, list[PopulationEvent]]:
+        """By contract, what was done to any population that it names."""
+        named = {name: _populations_in(records) for name, records in versions.items()}
+        query = (
+            select_fields(population_events, PopulationEvent)
+            .where(population_events.c.population.in_(sorted(set().union(*named.values()))))
+            .order_by(population_events.c.population, population_events.c.sequence)
+        )
+        done = [PopulationEvent(**row) for row in self._connection.execute(query).mappings()]
+        found: dict[str, list[PopulationEvent]] = defaultdict(list)
+        for name, populations in named.items():
+            found[name] = [event for event in done if event.population in populations]
+        return found
+
     def _read(self, query: sa.Select[tuple[object, ...]]) -> Iterator[ContractRecord]:
         rows = self._connection.execute(query).mappings().all()
         signed = self._signatures_of({(row["id"], row["version"]) for row in rows})
@@ -99,20 +151,33 @@ class SqlContractStore:
             yield ContractRecord(**row, signatures=tuple(signed[row["id"], row["version"]]))
 
     def _signatures_of(self, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], list[Signature]]:
-        """The signatures of several contracts in one query, in the order of signing."""
+        """The signatures of several contracts in one query, in the order of signing, with what became of their keys."""
         key = sa.tuple_(signatures.c.contract_id, signatures.c.contract_version)
         query = (
             select_fields(signatures, Signature)
-            .add_columns(signatures.c.contract_id, signatures.c.contract_version)
+            .add_columns(
+                signatures.c.contract_id,
+                signatures.c.contract_version,
+                signing_keys.c.revoked_at.label("key_revoked_at"),
+                sa.func.coalesce(signing_keys.c.compromised, sa.false()).label("key_compromised"),
+            )
+            .outerjoin(
+                signing_keys,
+                (signing_keys.c.organisation == signatures.c.organisation) & (signing_keys.c.kid == signatures.c.kid),
+            )
             .where(key.in_(list(keys)))
             .order_by(signatures.c.signed_at, signatures.c.organisation)
         )
         found: dict[tuple[str, int], list[Signature]] = defaultdict(list)
         for row in self._connection.execute(query).mappings():
-            values = dict(row)
+            values: dict[str, Any] = dict(row)
             found[values.pop("contract_id"), values.pop("contract_version")].append(Signature(**values))
         return found
 
 
 def _organisations_in(document: JsonObject) -> list[str]:
     return sorted({party["organisation"] for party in document["parties"]})
+
+
+def _populations_in(records: Iterable[ContractRecord]) -> set[str]:
+    return {party["population"] for record in records for party in record.document["parties"]}

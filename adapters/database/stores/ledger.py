@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from adapters.database.stores.rows import insert_new, select_fields, to_row
 from adapters.database.tables import ledger_entries, populations
-from contracts.ledger import Entry
+from contracts.ledger.entries import Entry
 from contracts.refusals import AlreadyExists
 
 

@@ -1,11 +1,15 @@
 """Organisations, populations, clients and signing keys."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from adapters.database.stores.rows import insert_new, select_fields, to_row
-from adapters.database.tables import clients, organisations, populations, signing_keys
+from adapters.database.tables import clients, organisations, population_events, populations, signing_keys
 from contracts.parties import Client, Organisation, Population, Scope, SigningKey
+from contracts.records import PopulationEvent
 from contracts.refusals import AlreadyExists
+from contracts.signing import thumbprint
 
 
 class SqlPartyStore:
@@ -44,6 +48,23 @@ class SqlPartyStore:
         )
         return [Population(**row) for row in self._connection.execute(query).mappings()]
 
+    def lock_population(self, population_id: str) -> None:
+        row = sa.select(populations.c.id).where(populations.c.id == population_id)
+        if self._connection.execute(row.with_for_update(key_share=True)).first() is None:
+            raise KeyError(population_id)
+
+    def population_events(self, population_id: str) -> list[PopulationEvent]:
+        query = (
+            select_fields(population_events, PopulationEvent)
+            .where(population_events.c.population == population_id)
+            .order_by(population_events.c.sequence)
+        )
+        return [PopulationEvent(**row) for row in self._connection.execute(query).mappings()]
+
+    def add_population_event(self, event: PopulationEvent) -> None:
+        if not insert_new(self._connection, population_events, to_row(event)):
+            raise AlreadyExists("Something else was done to this population at the same moment.")
+
     def add_client(self, client: Client) -> None:
         row = to_row(client) | {"scopes": sorted(client.scopes), "public_keys": [*client.public_keys]}
         if not insert_new(self._connection, clients, row):
@@ -52,18 +73,54 @@ class SqlPartyStore:
     def find_client(self, client_id: str) -> Client | None:
         query = select_fields(clients, Client).where(clients.c.id == client_id)
         row = self._connection.execute(query).mappings().one_or_none()
-        if row is None:
-            return None
-        scopes, keys = frozenset(map(Scope, row["scopes"])), tuple(row["public_keys"])
-        return Client(**{**row, "scopes": scopes, "public_keys": keys})
+        return _client(row) if row else None
+
+    def list_clients(self, organisation_id: str) -> list[Client]:
+        query = select_fields(clients, Client).where(clients.c.organisation == organisation_id).order_by(clients.c.id)
+        return [_client(row) for row in self._connection.execute(query).mappings()]
 
     def add_signing_key(self, key: SigningKey) -> None:
-        if not insert_new(self._connection, signing_keys, to_row(key)):
-            raise AlreadyExists(f"{key.organisation} has a signing key {key.kid} already.")
+        row = to_row(key) | {"thumbprint": thumbprint(key.public_key)}
+        if not insert_new(self._connection, signing_keys, row):
+            raise AlreadyExists("There is a signing key of this kid already, or this key by another.")
 
     def find_signing_key(self, organisation_id: str, kid: str) -> SigningKey | None:
-        query = select_fields(signing_keys, SigningKey).where(
-            signing_keys.c.organisation == organisation_id, signing_keys.c.kid == kid
+        return self._find_key(_key_query(organisation_id, kid))
+
+    def lock_signing_key(self, organisation_id: str, kid: str) -> SigningKey | None:
+        # On SQLite the writing transaction holds the whole database already.
+        return self._find_key(_key_query(organisation_id, kid).with_for_update(key_share=True))
+
+    def find_key_by_thumbprint(self, thumbprint: str) -> SigningKey | None:
+        return self._find_key(select_fields(signing_keys, SigningKey).where(signing_keys.c.thumbprint == thumbprint))
+
+    def list_signing_keys(self, organisation_id: str) -> list[SigningKey]:
+        query = (
+            select_fields(signing_keys, SigningKey)
+            .where(signing_keys.c.organisation == organisation_id)
+            .order_by(signing_keys.c.created_at, signing_keys.c.kid)
         )
+        return [SigningKey(**row) for row in self._connection.execute(query).mappings()]
+
+    def revoke_signing_key(self, key: SigningKey) -> None:
+        statement = (
+            sa.update(signing_keys)
+            .where(signing_keys.c.organisation == key.organisation, signing_keys.c.kid == key.kid)
+            .values(revoked_at=key.revoked_at, revocation_reason=key.revocation_reason, compromised=key.compromised)
+        )
+        self._connection.execute(statement)
+
+    def _find_key(self, query: sa.Select[Any]) -> SigningKey | None:
         row = self._connection.execute(query).mappings().one_or_none()
         return SigningKey(**row) if row else None
+
+
+def _key_query(organisation_id: str, kid: str) -> sa.Select[Any]:
+    return select_fields(signing_keys, SigningKey).where(
+        signing_keys.c.organisation == organisation_id, signing_keys.c.kid == kid
+    )
+
+
+def _client(row: sa.RowMapping) -> Client:
+    scopes, keys = frozenset(map(Scope, row["scopes"])), tuple(row["public_keys"])
+    return Client(**{**row, "scopes": scopes, "public_keys": keys})

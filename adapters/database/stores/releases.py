@@ -19,8 +19,8 @@ class SqlReleaseStore:
     def add(self, record: ReleaseRecord, block: bytes) -> None:
         """One after another within a contract: on PostgreSQL a number is drawn at the insert and seen at the commit,
         and a pool that opened must not find an earlier number in its midst later."""
-        key = (contracts.c.id == record.contract_id, contracts.c.version == record.contract_version)
-        self._connection.execute(sa.select(contracts.c.id).where(*key).with_for_update(key_share=True)).first()
+        first = sa.select(contracts.c.id).where(contracts.c.id == record.contract_id, contracts.c.version == 1)
+        self._connection.execute(first.with_for_update(key_share=True)).first()
         if not insert_new(self._connection, releases, to_row(record) | {"block": block}):
             raise AlreadyExists("This submission, or the debit that would pay for it, has a release already.")
 
@@ -29,10 +29,10 @@ class SqlReleaseStore:
         row = self._connection.execute(query).mappings().one_or_none()
         return ReleaseRecord(**row) if row else None
 
-    def list_for_contract(self, contract_id: str, version: int) -> list[ReleaseRecord]:
+    def list_for_contract(self, contract_id: str) -> list[ReleaseRecord]:
         query = (
             select_fields(releases, ReleaseRecord)
-            .where(releases.c.contract_id == contract_id, releases.c.contract_version == version)
+            .where(releases.c.contract_id == contract_id)
             .order_by(releases.c.position)
         )
         return [ReleaseRecord(**row) for row in self._connection.execute(query).mappings()]

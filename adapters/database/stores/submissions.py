@@ -1,5 +1,6 @@
 """What was submitted for which period."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -20,11 +21,11 @@ class SqlSubmissionStore:
         return self._find(submissions.c.id == submission_id)
 
     def find_for_period(
-        self, contract_id: str, version: int, feed: str, provider: str, period: str, restatement: int
+        self, contract_id: str, versions: Sequence[int], feed: str, provider: str, period: str, restatement: int
     ) -> SubmissionRecord | None:
         return self._find(
             submissions.c.contract_id == contract_id,
-            submissions.c.contract_version == version,
+            submissions.c.contract_version.in_(versions),
             submissions.c.feed == feed,
             submissions.c.provider == provider,
             submissions.c.period == period,

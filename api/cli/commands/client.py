@@ -19,7 +19,7 @@ def client() -> None:
 @client.command(
     epilog="\b\nExample:\n  parley client add sierra-app --organisation sierra \\\n"
     "    --public-key sierra-client.pub.json \\\n"
-    "    --scope contracts.read,contracts.sign,submissions.write,statistics.read,ledger.read"
+    "    --scope contracts.read,contracts.sign,submissions.write,statistics.read,ledger.read,audit.read"
 )
 @click.argument("client_id", metavar="ID")
 @click.option("--organisation", required=True, metavar="ID", help="For whom it acts.")

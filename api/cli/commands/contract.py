@@ -6,23 +6,36 @@ import click
 
 from adapters.exchange import ExchangeClient
 from api.cli.calling import as_client
+from api.cli.commands.lifecycle import COMMANDS
 from api.cli.contract_text import say_contract, say_what_is_signed
 from api.cli.files import read_document
 from api.cli.jwks import read_private_key
 from api.cli.lazy import LazyGroup
 from api.cli.output import Failure, say, say_json, say_table
 from contracts.canonical import digest_of
+from contracts.parties import JsonObject
 from contracts.signing import sign as sign_document
 
 
 @click.group(
     cls=LazyGroup,
     package="api.cli.commands",
-    # It needs the schemas, the plans and the pictures, which no other command of a contract does.
-    summaries={"preview": "Show what a contract would give and cost, without data."},
+    # They need the schemas, the plans, the pictures or the pages, which the commands below do not.
+    summaries={
+        "new": "Write a contract to start from.",
+        "preview": "Show what a contract would give and cost, without data.",
+        "render": "Write a contract in plain words, from a file.",
+        "diff": "Say what differs between two contracts or versions.",
+        "verify": "Check a contract with its signatures, from files.",
+        "evidence": "Write one packet of evidence for a privacy officer.",
+    },
 )
 def contract() -> None:
-    """Preview, draft, propose, read and sign data-sharing contracts; all but `preview` as a client of an exchange."""
+    """Preview, draft, sign, amend, suspend and read data-sharing contracts, most of it as a client of an exchange."""
+
+
+for _command in COMMANDS:
+    contract.add_command(_command)
 
 
 @contract.command(epilog="\b\nExample:\n  parley contract draft helixor.yaml")
@@ -34,7 +47,8 @@ def draft(client: ExchangeClient, file: Path) -> None:
     In YAML, dates and decimals are read as text, with or without quotes.
     """
     drafted = client.draft(read_document(file))
-    say(f"Contract {drafted['id']} is drafted. Next: parley contract propose {drafted['id']}")
+    which = f", version {drafted['version']}," if drafted["version"] > 1 else ""
+    say(f"Contract {drafted['id']}{which} is drafted. Next: parley contract propose {drafted['id']}")
 
 
 @contract.command(epilog="\b\nExample:\n  parley contract propose dsc-helixor-adherence")
@@ -47,14 +61,34 @@ def propose(client: ExchangeClient, contract_id: str) -> None:
     say(f"Each party signs it: parley contract sign {contract_id} --key FILE --name NAME --title TITLE")
 
 
-@contract.command(epilog="\b\nExample:\n  parley contract show dsc-helixor-adherence")
+@contract.command(
+    epilog="\b\nExamples:\n  parley contract show dsc-helixor-adherence\n"
+    "  parley contract show dsc-helixor-adherence --format html > helixor.html"
+)
 @click.argument("contract_id", metavar="CONTRACT")
+@click.option("--version", type=int, metavar="N", help="The one in force, or else the newest, unless given.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer: document, plans and signatures.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("markdown", "html")),
+    help="Print all of it in plain words, written here from the document, whose digest is checked.",
+)
 @as_client
-def show(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
-    """Show a contract: where it stands, its parties, feeds and ceilings, who has signed."""
-    found = client.get_contract(contract_id)
-    (say_json if as_json else say_contract)(found)
+def show(client: ExchangeClient, contract_id: str, version: int | None, as_json: bool, form: str | None) -> None:
+    """Show a contract: where it stands, its versions, parties, feeds and ceilings, who has signed, what was done."""
+    found = client.get_contract(contract_id, version)
+    if form is not None:
+        say_page(found, form)
+    else:
+        (say_json if as_json else say_contract)(found)
+
+
+def say_page(found: JsonObject, form: str) -> None:
+    """The whole contract in plain words."""
+    from api.cli.pages import answered_contract, write_page  # needs what no other command here does
+
+    write_page(answered_contract(found), form)
 
 
 @contract.command("list", epilog="\b\nExample:\n  parley contract list")
@@ -89,7 +123,7 @@ def list_contracts(client: ExchangeClient) -> None:
 def sign(client: ExchangeClient, contract_id: str, key_file: Path, name: str, title: str, yes: bool) -> None:
     """Sign a proposed contract for your organisation, after showing what is signed and asking."""
     key = read_private_key(key_file)
-    proposed = client.get_contract(contract_id)
+    proposed = client.get_newest_proposed(contract_id) or client.get_contract(contract_id)
     document = proposed["document"]
     if proposed["digest"] != digest_of(document):
         raise Failure("The contract is not proposed, or its digest is not that of its document: nothing is signed.")

@@ -8,20 +8,25 @@ import click
 
 from adapters.exchange import ExchangeClient
 from api.cli.calling import as_client, calling, client_options
+from api.cli.commands.reconcile import reconcile, witness
 from api.cli.operating import operating
 from api.cli.output import Failure, loss_text, say, say_json, say_table
 from api.schemas.ledger import read_entries
 from api.schemas.submissions import nano_json
+from contracts.ledger.recomputing import Difference, recompute
+from contracts.ledger.verifying import Verification, Verified, VerifiedRows, verify_ledgers
 from contracts.parties import JsonObject
-from contracts.recomputing import Difference, recompute
 from contracts.terms import read_terms
-from contracts.verifying import Verification, Verified, VerifiedRows, verify_ledgers
 from privacy.units import rho_text
 
 
 @click.group()
 def ledger() -> None:
     """Read what your population was granted, has spent and has left, and reckon it up again."""
+
+
+ledger.add_command(reconcile)
+ledger.add_command(witness)
 
 
 @ledger.command(epilog="\b\nExample:\n  parley ledger show dsc-helixor-adherence")
@@ -105,6 +110,8 @@ def _say_looked_at(rows: VerifiedRows | None) -> None:
         counted = (_times(rows.contracts, "contract"), _times(rows.submissions, "submission"))
         outcome = _times(len(rows.differences), "difference") if rows.differences else "as they should be"
         say(f"All {', '.join(counted)} and {_times(rows.releases, 'release')} of the database: {outcome}")
+        for warning in rows.warnings:
+            say(f"Warning: {warning}.")
     say(
         "Not to be seen from here: last entries of a ledger that were taken out together with their submissions and "
         "releases. Compare it with the providers' receipts, or with a copy of before."
@@ -155,6 +162,8 @@ def _say_statement(statement: JsonObject) -> None:
     say(f"  under this contract:    {loss_text(statement['under_contract'])}")
     say(f"Ceiling of this contract: {loss_text(statement['contract_ceiling'])}")
     say(f"Balance:                  rho {statement['balance']['rho']}")
+    if statement["sealed"]:
+        say("The ledger is sealed: nothing is debited until the operator has reconciled it with its witness.")
     if statement["providers_at_most"] > 1:
         say(f"One of your persons who is in the data of {statement['providers_at_most']} providers, at most:")
         say(f"  under this contract:    {loss_text(statement['unit_under_contract'])}")
@@ -164,8 +173,8 @@ def _say_statement(statement: JsonObject) -> None:
 
 
 def _entry(entry: JsonObject) -> Sequence[str]:
-    """A grant raises the balance, a debit lowers it by the increment."""
-    granted = entry["event"].get("granted_nano")
+    """A grant raises the balance, a debit lowers it by the increment; a correction does what it restores."""
+    granted = entry["event"].get("granted_nano", (entry["event"].get("restores") or {}).get("grant_nano"))
     change = f"+{rho_text(granted)}" if granted is not None else f"-{entry['increment']['rho']}"
     recorded = entry["recorded_at"][:19].replace("T", " ")
     contract = entry["contract_id"] or ""

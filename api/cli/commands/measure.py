@@ -12,8 +12,9 @@ from api.cli.cells import read_whole_period
 from api.cli.files import PRIVATE_MODE, read_json, write_new
 from api.cli.jwks import read_public_key
 from api.cli.output import Failure, refusal_failure, say
-from contracts.measuring import DuePeriod, NotAContract, NotWhatWasSigned, Pin, draw_at_source, get_due_period
 from contracts.refusals import Refusal
+from contracts.submissions.measuring import DuePeriod, NotWhatWasSigned, Pin, draw_at_source, get_due_period
+from contracts.verifying_contract import NotAContract
 from privacy.mechanism import DrawFailed
 from privacy.units import rho_text
 

@@ -2,16 +2,19 @@
 
 import click
 
-from api.cli.operating import checked, registering
+from api.cli.commands.lifecycle import say_population_stands
+from api.cli.operating import checked, registering, suspending
 from api.cli.output import say
+from api.schemas.contracts import PopulationStandsSchema, ReasonSchema
 from api.schemas.organisations import GrantSchema, PopulationSchema
 from contracts.drafting.losses import DEFAULT_CEILING_RHO
+from contracts.suspending import OPERATOR
 from privacy.units import rho_text
 
 
 @click.group()
 def population() -> None:
-    """Register populations, as the operator on the database of PARLEY_DATABASE_URL."""
+    """Register and suspend populations, as the operator on the database of PARLEY_DATABASE_URL."""
 
 
 @population.command(epilog="\b\nExample:\n  parley population add sierra-members --organisation sierra --rho 0.1")
@@ -47,3 +50,25 @@ def grant(population_id: str, rho: str, reason: str) -> None:
     with registering() as operator:
         entry = operator.grant(population_id, body["rho"], body["reason"])
     say(f"{population_id} has a lifetime ceiling of rho {rho_text(entry.granted_nano)} now.")
+
+
+@population.command(epilog="\b\nExample:\n  parley population suspend sierra-members --reason 'wrong cells since May'")
+@click.argument("population_id", metavar="ID")
+@click.option("--reason", required=True, metavar="TEXT", help="Why. Kept for ever, and read by the parties.")
+def suspend(population_id: str, reason: str) -> None:
+    """Suspend every contract that draws on a population. Its owner: parley contract suspend --population."""
+    body = checked(ReasonSchema(), reason=reason)
+    with suspending() as use:
+        stands = use.suspend_population(OPERATOR, population_id, body["reason"])
+    say_population_stands(PopulationStandsSchema().dump(stands))
+
+
+@population.command(epilog="\b\nExample:\n  parley population resume sierra-members --reason 'posted anew'")
+@click.argument("population_id", metavar="ID")
+@click.option("--reason", required=True, metavar="TEXT", help="Why. Kept for ever, and read by the parties.")
+def resume(population_id: str, reason: str) -> None:
+    """Lift the operator's suspension of a population; its owner's stays."""
+    body = checked(ReasonSchema(), reason=reason)
+    with suspending() as use:
+        stands = use.resume_population(OPERATOR, population_id, body["reason"])
+    say_population_stands(PopulationStandsSchema().dump(stands))

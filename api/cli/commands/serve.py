@@ -4,9 +4,9 @@ import os
 
 import click
 
-from adapters.database import migrate
 from api.app import create_app
 from api.auth.jose import KeyUnsuitable
+from api.cli.commands.migrate import migrate_and_begin_witness
 from api.cli.operating import OWNER_ONLY, exchange_settings, said_plainly
 from api.cli.output import Failure, say
 from api.server import serve as serve_until_stopped
@@ -17,7 +17,8 @@ What to set, all of it in docs/reference/configuration.md:
   PARLEY_DATABASE_URL    where everything is kept; in development sqlite:///parley.sqlite
   PARLEY_ISSUER          the public URL; in development http://127.0.0.1:8000
   PARLEY_TOKEN_KEY_FILE  the private JWK that signs access tokens (parley keys new --use token)
-  PARLEY_ENVIRONMENT     production: refuses to start without these three, or with debug on
+  PARLEY_RECEIPT_KEY_FILE  the one that signs receipts (parley keys new --use receipt)
+  PARLEY_ENVIRONMENT     production: refuses to start without these four, or with debug on
 
 \b
 Example:
@@ -34,11 +35,13 @@ def serve(migrate_first: bool) -> None:
     os.umask(OWNER_ONLY)
     with said_plainly():
         if migrate_first:
-            migrate(settings.database_url)
+            migrate_and_begin_witness()
         _require_startable(settings)
     say(f"Parley serves {settings.issuer} on {settings.host}:{settings.port}; Ctrl-C stops it.")
     if settings.token_key is None:
         say("PARLEY_TOKEN_KEY is not set: an ephemeral one is made, and access tokens end with this process.")
+    if settings.receipt_key is None:
+        say("PARLEY_RECEIPT_KEY is not set: an ephemeral one is made; save its public half with `parley receipt keys`.")
     serve_until_stopped(settings)
 
 

@@ -14,7 +14,7 @@ from api.cli.output import Failure, refusal_failure, say, say_json, tell
 from contracts.decisions import get_period
 from contracts.parties import JsonObject
 from contracts.refusals import Refusal
-from contracts.restating import require_due
+from contracts.submissions.restating import require_due
 from contracts.terms import FeedTerms, Measured, read_terms
 
 EPILOG = """\b

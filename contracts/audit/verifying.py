@@ -1,0 +1,212 @@
+"""`parley audit verify`: do the books hold, and do they say what the other tables say?
+
+Within a book every edit, deletion, insertion and exchange breaks the chain. What was cut off its end together with its
+head shows where another table tells of it: each contract, signature, release, key and grant has its record, and each
+such record its row. Whoever rewrites whole books, hashes and all, is found by a party that kept a head of before.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from contracts.audit import acts
+from contracts.audit.acts import CONSOLE
+from contracts.audit.chain import Broken, check_chain, contract_book, first_hash, is_hash, link_of, read_links
+from contracts.audit.records import Act, Action, AuditRecord, Head
+from contracts.canonical import canonical_bytes
+from contracts.ledger.entries import EntryKind
+from contracts.parties import SigningKey
+from contracts.ports import Database, Stores, Unreadable
+from contracts.records import Stage
+
+T = TypeVar("T")
+EXPORT_FORMAT: Final = "parley-audit-1"
+# Every record of these is of a row that is still there.
+_OF_ROWS: Final = frozenset(
+    {
+        Action.CONTRACT_PROPOSED,
+        Action.CONTRACT_SIGNED,
+        Action.CONTRACT_SUSPENDED,
+        Action.RESUME_AGREED,
+        Action.CONTRACT_RESUMED,
+        Action.TERMINATION_AGREED,
+        Action.CONTRACT_TERMINATED,
+        Action.SUBMISSION_ACCEPTED,
+        Action.ORGANISATION_REGISTERED,
+        Action.POPULATION_REGISTERED,
+        Action.BUDGET_GRANTED,
+        Action.LEDGER_CORRECTED,
+        Action.CLIENT_REGISTERED,
+        Action.SIGNING_KEY_REGISTERED,
+    }
+)
+# These too, in the book of whose population it is; the books of contracts tell it once more.
+_OF_POPULATIONS: Final = frozenset({Action.POPULATION_SUSPENDED, Action.POPULATION_RESUMED})
+# A row, named for people, and what must be on record of it.
+_Due = tuple[str, Act]
+_Key = tuple[str, str, str | None, int | None, bytes]
+
+
+class ExportUnreadable(ValueError):
+    """This is no export of a book. The text says why, and quotes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedBooks:
+    """How much was looked at, and what is wrong."""
+
+    books: int
+    records: int
+    broken: tuple[Broken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedExport:
+    """disclosed: how many of the records say what was done."""
+
+    head: Head
+    disclosed: int
+    broken: tuple[Broken, ...]
+
+
+def verify_export(export: Any, since: str | None = None) -> VerifiedExport:
+    """An export by itself. since: the hash of a head that was kept; the book must have gone on from there.
+
+    Raises ExportUnreadable.
+    """
+    head, records = _read_export(export)
+    try:
+        links = read_links(records)
+    except ValueError as error:
+        raise ExportUnreadable(str(error)) from None
+    broken = [*check_chain(head.book, links, head)]
+    if since is not None and since not in {first_hash(head.book), *(link.hash for link in links)}:
+        broken.append(Broken(head.book, None, "it does not go on from the head that you kept"))
+    return VerifiedExport(head, sum(link.act is not None for link in links), tuple(broken))
+
+
+def verify_books(database: Database) -> VerifiedBooks:
+    """Every book of the database, against itself and against the other tables."""
+    with database.reading() as stores:
+        broken: list[Broken] = []
+        books: defaultdict[str, list[AuditRecord]] = defaultdict(list)
+        for record in _readable(stores.stored.audit_records(), broken):
+            books[record.act.book].append(record)
+        heads = {head.book: head for head in stores.stored.heads()}
+        for book in sorted({*books, *heads}):
+            links = [link_of(record) for record in books[book]]
+            head = heads.get(book, Head(book, 0, first_hash(book)))
+            broken += check_chain(book, links, head)
+        records = [record for book in books.values() for record in book]
+        broken += _compare(records, [*_due(stores, broken)])
+        broken += _revocations(records, [*_readable(stores.stored.signing_keys(), [])])
+        broken += _unknown_releases(records, {row.id for row in _readable(stores.stored.releases(), [])})
+    return VerifiedBooks(len(heads), len(records), tuple(broken))
+
+
+def _compare(records: Iterable[AuditRecord], due: Iterable[_Due]) -> Iterator[Broken]:
+    """Each row has its record, and each record of a row has one."""
+    rows = [(what, _key(act)) for what, act in due]
+    unrecorded = Counter(key for _, key in rows)
+    for record in records:
+        if not _is_of_a_row(record.act):
+            continue
+        if unrecorded[_key(record.act)] > 0:
+            unrecorded[_key(record.act)] -= 1
+        else:
+            what = record.act.action.replace("_", " ")
+            yield Broken(record.act.book, record.sequence, f"says {what}, and no other table bears that out")
+    for what, key in rows:
+        if unrecorded[key] > 0:
+            unrecorded[key] -= 1
+            yield Broken(key[0], None, f"{what} is not on record as it is stored")
+
+
+def _is_of_a_row(act: Act) -> bool:
+    return act.action in _OF_ROWS or (act.action in _OF_POPULATIONS and act.contract_id is None)
+
+
+def _unknown_releases(records: Iterable[AuditRecord], known: set[str]) -> Iterator[Broken]:
+    for record in records:
+        answer = record.act.action == Action.ANSWER_GIVEN
+        if answer and not known.issuperset(record.act.subject.get("release_ids", ())):
+            yield Broken(record.act.book, record.sequence, "names a release that is not stored")
+
+
+def _revocations(records: Iterable[AuditRecord], keys: Iterable[SigningKey]) -> Iterator[Broken]:
+    """A key is revoked once, and found to be compromised perhaps later: the last record is what its row says."""
+    last = {}
+    for record in records:
+        if record.act.action == Action.SIGNING_KEY_REVOKED:
+            last[record.act.book, str(record.act.subject.get("kid"))] = record
+    for key in keys:
+        act = acts.signing_key_revoked(CONSOLE, key)
+        found = last.pop((act.book, key.kid), None)
+        if (found.act.subject if found else None) != (act.subject if key.revoked_at else None):
+            yield Broken(act.book, None, f"the revocation of signing key {key.kid} is not on record as it is stored")
+    for record in last.values():
+        yield Broken(record.act.book, record.sequence, "says signing key revoked, and there is no such key")
+
+
+def _key(act: Act) -> _Key:
+    return act.book, act.action, act.contract_id, act.contract_version, canonical_bytes(act.subject)
+
+
+def _due(stores: Stores, broken: list[Broken]) -> Iterator[_Due]:
+    yield from _of_parties(stores, broken)
+    contracts = {(row.id, row.version): row for row in _readable(stores.stored.contracts(), broken)}
+    for contract in contracts.values():
+        if contract.stage is Stage.PROPOSED:
+            yield f"version {contract.version}", acts.proposed(CONSOLE, contract)
+        for signature in contract.signatures:
+            yield f"the signature of {signature.organisation}", acts.signed(CONSOLE, contract, signature)
+    for event in _readable(stores.stored.contract_events(), broken):
+        yield f"event {event.sequence}", acts.happened(event)
+    for release in _readable(stores.stored.releases(), broken):
+        under = contracts.get((release.contract_id, release.contract_version))
+        if under is None:
+            broken.append(Broken(contract_book(release.contract_id), None, f"release {release.id} has no contract"))
+        else:
+            yield f"release {release.id}", acts.accepted(CONSOLE, under, release)
+
+
+def _of_parties(stores: Stores, broken: list[Broken]) -> Iterator[_Due]:
+    providers = {}
+    for organisation in stores.parties.list_organisations():
+        yield f"organisation {organisation.id}", acts.organisation_registered(CONSOLE, organisation)
+        for population in stores.parties.list_populations(organisation.id):
+            providers[population.id] = organisation.id
+            yield f"population {population.id}", acts.population_registered(CONSOLE, population)
+    for client in _readable(stores.stored.clients(), broken):
+        yield f"client {client.id}", acts.client_registered(CONSOLE, client)
+    for key in _readable(stores.stored.signing_keys(), broken):
+        yield f"signing key {key.kid}", acts.signing_key_registered(CONSOLE, key)
+    for moved in _readable(stores.stored.population_events(), broken):
+        if moved.population in providers:
+            what = f"event {moved.sequence} of {moved.population}"
+            yield what, acts.population_moved(moved, providers[moved.population])
+    recorded = {EntryKind.GRANT: acts.budget_granted, EntryKind.CORRECTION: acts.ledger_corrected}
+    for entry in _readable(stores.stored.entries(), broken):
+        if entry.kind in recorded and entry.population in providers:
+            what = f"entry {entry.sequence} of {entry.population}"
+            yield what, recorded[entry.kind](CONSOLE, providers[entry.population], entry)
+
+
+def _readable(rows: Iterable[T | Unreadable], broken: list[Broken]) -> Iterator[T]:
+    for row in rows:
+        if isinstance(row, Unreadable):
+            broken.append(Broken("database", None, f"{row.what} cannot be read"))
+        else:
+            yield row
+
+
+def _read_export(export: Any) -> tuple[Head, list[Any]]:
+    if not isinstance(export, dict) or export.get("format") != EXPORT_FORMAT:
+        raise ExportUnreadable(f"an export of a book is an object whose format is {EXPORT_FORMAT}")
+    book, head, records = export.get("book"), export.get("head"), export.get("records")
+    if not isinstance(book, str) or not isinstance(head, dict) or not isinstance(records, list):
+        raise ExportUnreadable("an export has a book, a head and records")
+    if type(head.get("sequence")) is not int or not is_hash(head.get("hash")):
+        raise ExportUnreadable("the head of a book has a sequence and a hash")
+    return Head(book, head["sequence"], head["hash"]), records

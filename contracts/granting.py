@@ -1,0 +1,206 @@
+"""What the terms of a contract in force allow a question: version, purpose, and then clause by clause.
+
+One order, in which the first failure wins (docs/reference/order-of-refusals.md). Every refusal names the clause that
+refuses, as `term`, a JSON pointer into the contract document. Nothing here looks at data: reciprocity looks at dates
+and at which periods the asker itself has posted.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from contracts.decisions import require_version
+from contracts.grants import Grant
+from contracts.parties import JsonObject, Role
+from contracts.periods import NotAPeriod, first_within
+from contracts.records import ContractRecord, ReleaseRecord
+from contracts.refusals import (
+    MAX_FAULTS,
+    Fault,
+    NotGranted,
+    PurposeNotGranted,
+    PurposeProhibited,
+    QuestionInvalid,
+    ReciprocityUnmet,
+)
+from contracts.statistics.catalogue import get_statistic
+from contracts.statistics.declarations import Statistic
+from contracts.statistics.questions import Question, check_question, days_asked
+from contracts.statistics.selecting import get_feeds
+from contracts.terms import FeedTerms, Party, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """A question that the terms allow. question: with the days that its grant is about."""
+
+    question: Question
+    purpose: str
+    grant: Grant
+    statistic: Statistic
+    feeds: tuple[FeedTerms, ...]
+
+
+def permit(record: ContractRecord, terms: Terms, party: Party, question: Question) -> Permitted:
+    """Raises, in this order, ContractVersionOther, PurposeProhibited, PurposeNotGranted, NotGranted (statistic),
+    StatisticNotFound, NotGranted (dimensions), QuestionInvalid (their number), NotGranted (periods, then feeds), or
+    QuestionInvalid for what does not fit the feeds."""
+    require_version(record, question.version)
+    purpose = _get_purpose(terms, party, question.purpose)
+    grant = _get_grant(terms, party, question.statistic)
+    statistic = get_statistic(question.statistic)
+    _require_dimensions(grant, question)
+    _require_periods(grant, question)
+    granted = _granted_feeds(terms, grant, statistic, question)
+    question = replace(question, within=grant.periods)
+    feeds = get_feeds(statistic, granted, question)
+    check_question(question, terms, feeds, statistic.figures(question, feeds))
+    return Permitted(question, purpose, grant, statistic, feeds)
+
+
+def purposes_of(terms: Terms, grant: Grant | None) -> tuple[str, ...]:
+    """For which purposes a holder of the grant may ask."""
+    if grant is None or grant.purposes is None:
+        return terms.allowed_purposes
+    granted = set(grant.purposes)
+    return tuple(purpose for purpose in terms.allowed_purposes if purpose in granted)
+
+
+def _get_purpose(terms: Terms, party: Party, stated: str | None) -> str:
+    if stated in terms.prohibited:
+        raise PurposeProhibited("The contract prohibits this purpose.", term="/prohibited")
+    purpose = terms.purpose if stated is None else stated
+    grant = terms.find_grant(party)
+    allowed = purposes_of(terms, grant)
+    if purpose not in allowed:
+        narrowed = grant is not None and grant.purposes is not None and purpose in terms.allowed_purposes
+        term = f"{grant.pointer}/purposes" if narrowed and grant else "/purposes" if terms.purposes else "/purpose"
+        detail = f"The contract grants you answers for {_listed(allowed)} only: state one of them as `purpose`."
+        raise PurposeNotGranted(detail, granted=list(allowed), term=term)
+    return purpose
+
+
+def _get_grant(terms: Terms, party: Party, statistic: str) -> Grant:
+    grant = terms.find_grant(party)
+    if grant is None:
+        who = f"{party.organisation}, or any {party.role}"
+        raise NotGranted(f"The contract has no grant for {who}.", granted=[], term="/grants")
+    if statistic not in grant.statistics:
+        raise NotGranted(
+            f"The contract does not grant {statistic} to the {party.role}.",
+            granted=list(grant.statistics),
+            term=f"{grant.pointer}/statistics",
+        )
+    return grant
+
+
+def _require_dimensions(grant: Grant, question: Question) -> None:
+    asked = {*question.by, *question.filters}
+    if grant.dimensions is not None and not asked <= set(grant.dimensions):
+        raise NotGranted(
+            f"The contract grants you to ask by, and filter, {_listed(grant.dimensions)} only.",
+            granted=list(grant.dimensions),
+            term=f"{grant.pointer}/dimensions",
+        )
+    if len(asked) > grant.by_at_most:
+        message = f"the contract grants at most {grant.by_at_most} at once, those filtered included"
+        fault = Fault("/by", "too_many_dimensions", message)
+        detail = "The question goes by more dimensions than the contract grants."
+        raise QuestionInvalid(detail, faults=(fault,), term=f"{grant.pointer}/by_at_most")
+
+
+def _require_periods(grant: Grant, question: Question) -> None:
+    """Of the periods that a question names. Without any, it is about all that its grant is about."""
+    if grant.periods is None:
+        return
+    try:
+        asked = days_asked(question)
+    except NotAPeriod:
+        return  # said with the other faults of the question
+    if asked is not None and (asked.first < grant.periods.first or asked.last > grant.periods.last):
+        raise _periods_not_granted(grant)
+
+
+def _periods_not_granted(grant: Grant) -> NotGranted:
+    first, last = str(grant.periods and grant.periods.first), str(grant.periods and grant.periods.last)
+    return NotGranted(
+        f"The contract grants you whole periods from {first} to {last} only.",
+        granted={"first": first, "last": last},
+        term=f"{grant.pointer}/periods",
+    )
+
+
+def _granted_feeds(terms: Terms, grant: Grant, statistic: Statistic, question: Question) -> Sequence[FeedTerms]:
+    """The feeds of which the grant leaves something. Raises NotGranted when the question needs another."""
+    names = None if grant.feeds is None else set(grant.feeds)
+    granted = [feed for feed in terms.feeds if names is None or feed.name in names]
+    if _needs_more(statistic, question, terms.feeds, granted):
+        raise NotGranted(
+            f"The contract grants you these feeds only: {_listed([feed.name for feed in granted])}.",
+            granted=[feed.name for feed in granted],
+            term=f"{grant.pointer}/feeds",
+        )
+    if grant.periods is None:
+        return granted
+    reached = [feed for feed in granted if first_within(feed.periods, grant.periods) is not None]
+    if _needs_more(statistic, question, granted, reached):
+        raise _periods_not_granted(grant)
+    return reached
+
+
+def _needs_more(
+    statistic: Statistic, question: Question, there: Sequence[FeedTerms], left: Sequence[FeedTerms]
+) -> bool:
+    """True if a feed that the question names is gone, or every feed that could have answered one of its needs."""
+    gone = {feed.name for feed in there} - {feed.name for feed in left}
+    return not gone.isdisjoint(question.feeds) or any(
+        any(map(need.fits, there)) and not any(map(need.fits, left)) for need in statistic.needs
+    )
+
+
+def require_reciprocity(
+    terms: Terms, party: Party, feeds: Sequence[FeedTerms], releases: Sequence[ReleaseRecord], today: date
+) -> None:
+    """Whoever has not posted its own share in time is answered about no pool. Raises ReciprocityUnmet.
+
+    feeds: those that the question is answered from. releases: those of the contract.
+    """
+    if terms.rules.reciprocity_days is None or not any(feed.provider is Role.PAYER for feed in feeds):
+        return
+    own = {(release.feed, release.period) for release in releases if release.provider == party.organisation}
+    to_post = list(_overdue(terms, party, own, today))
+    if to_post:
+        named = "; ".join(f"{each['feed']} {each['periods'][0]}" for each in to_post)
+        raise ReciprocityUnmet(
+            "The contract answers about pools whoever has posted its own periods within "
+            f"{terms.rules.reciprocity_days} days of their posting day. Post what is overdue, from {named} on.",
+            to_post=to_post,
+            term="/rules/reciprocity",
+        )
+
+
+def _overdue(terms: Terms, party: Party, own: set[tuple[str, str]], today: date) -> Iterator[JsonObject]:
+    """By feed of the party's role, the first of the periods whose days of grace have passed. Nobody can post before the
+    contract comes into force, so they begin then at the earliest."""
+    waited = today.toordinal() - (terms.rules.reciprocity_days or 0)
+    for feed in terms.feeds:
+        if feed.provider is party.role:
+            periods = [
+                str(period)
+                for period in feed.periods
+                if max(feed.earliest(period, 0), terms.effective).toordinal() < waited
+                and (feed.name, str(period)) not in own
+            ]
+            if periods:
+                yield {"feed": feed.name, "periods": periods[:MAX_FAULTS], "periods_count": len(periods)}
+
+
+def pool_term(terms: Terms, feed: FeedTerms) -> str:
+    """The clause that decides when something of the feed is open: the rule of pools for those of payers."""
+    if feed.provider is Role.PAYER:
+        return "/rules/min_payers"
+    return f"/feeds/{next(i for i, other in enumerate(terms.feeds) if other.name == feed.name)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "nothing"

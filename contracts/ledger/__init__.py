@@ -1,0 +1,1 @@
+"""The ledger: entries, their witness, statements for people, and whoever checks all of it."""

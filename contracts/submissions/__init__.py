@@ -1,0 +1,1 @@
+"""Submissions: posting a period, restating it, and measuring it at source."""
