@@ -1,7 +1,7 @@
 """The packet for a privacy officer on a disk, and what goes into it from there: the data model, a report of tests."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -33,19 +33,24 @@ def read_test_report(content: bytes) -> TestsRun:
     if b"<!" in content.replace(b"<![CDATA[", b""):
         raise NotATestReport  # a document type: nothing that pytest writes, and a way to blow it up
     try:
-        suite = ElementTree.fromstring(content).find("testsuite")  # noqa: S314 - no document type, so no entities
+        report = ElementTree.fromstring(content)  # noqa: S314 - no document type, so no entities
     except ElementTree.ParseError:
         raise NotATestReport from None
-    if suite is None:
+    suites = report.findall("testsuite")
+    if not suites:
         raise NotATestReport
     counted: Counter[tuple[str, str]] = Counter()
-    for case in suite.iter("testcase"):
+    for case in report.iter("testcase"):
         counted[_module(case), _ended(case)] += 1
-    properties = {each.get("name", ""): each.get("value", "") for each in suite.findall("properties/property")}
+    stated = [each for suite in suites for each in suite.findall("properties/property")]
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    for each in stated:
+        values[each.get("name", "")].add(each.get("value", ""))
+    properties = {name: ", ".join(sorted(said)) for name, said in values.items()}
     endings = ("passed", "failed", "skipped")
     modules = sorted({module for module, _ in counted})
     return TestsRun(
-        ran_at=suite.get("timestamp", "a day that the report does not tell"),
+        ran_at=suites[0].get("timestamp", "a day that the report does not tell"),
         properties=properties,
         outcomes={module: Outcome(*(counted[module, ended] for ended in endings)) for module in modules},
         report_sha256=hashlib.sha256(content).hexdigest(),

@@ -9,12 +9,14 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from contracts.ledger.witnessing import is_line
 from contracts.parties import JsonObject
 from contracts.ports import WitnessDamaged, WitnessText
 from contracts.refusals import WitnessMovedOn, WitnessUnavailable
@@ -23,6 +25,8 @@ _HASH: Final = b',"hash":"'
 _HASH_LENGTH: Final = len(_HASH) + 64 + len(b'"}')
 _OWNER_ONLY: Final = 0o600
 _CHUNK_BYTES: Final = 1 << 20
+_START: Final = b'{"what":"'
+_ENDED: Final = re.compile(rb'.*,"hash":"[0-9a-f]{64}"\}', re.DOTALL)
 
 
 class _NoWitness(Exception):
@@ -64,17 +68,28 @@ class FileWitness:
         except _NoWitness:
             return WitnessText((), 0, True)
 
-    def replace(self, lines: Sequence[JsonObject], *, aside: str) -> None:
-        new = self._path.with_name(f"{self._path.name}.new")
-        with self._guard, self._locked(create=True), _said_plainly():
+    def mend(self, note: JsonObject, populations: Iterable[str], *, aside: str) -> None:
+        """Under one lock, so that nothing is written between. Whoever waits for it finds another file of this name."""
+        with self._guard, self._locked(create=True) as damaged, _said_plainly():
+            text = _read_all(damaged)
+            if text.whole:
+                return
+            names = dict.fromkeys([*populations, *(line["population"] for line in text.lines)])
+            lines = [*text.lines, *({**note, "population": name} for name in names)]
+            real = self._real()
+            new = real.with_name(f"{real.name}.new")
             new.unlink(missing_ok=True)
             anew = FileWitness(new)
             with anew._locked(create=True) as file:
                 anew._write(file, lines)
                 _flush(os.dup(file))
-            os.link(self._path, self._path.with_name(f"{self._path.name}.{aside}"))
-            os.replace(new, self._path)
-            _flush_folder(self._path)
+            os.link(real, real.with_name(f"{real.name}.{aside}"))
+            os.replace(new, real)
+            _flush_folder(real)
+
+    def _real(self) -> Path:
+        """Where the file lies, if its name is a symbolic link."""
+        return Path(os.path.realpath(self._path))
 
     def _forget(self) -> None:
         self._offset = 0
@@ -113,16 +128,34 @@ class FileWitness:
                 os.close(file)
 
     def _follow(self, file: int) -> None:
-        """Read what is new, or all when the end that we knew is there no more. Raises WitnessDamaged."""
+        """Read what is new, or all when the end that we knew is there no more. Raises WitnessDamaged.
+
+        A last line that is whole and lacks only its end was flushed: many a tool drops the last newline of a file.
+        """
         with _said_plainly():
             known_end = _HASH + self._hash.encode() + b'"}\n' if self._hash else b""
             if os.pread(file, len(known_end), self._offset - len(known_end)) != known_end:
                 self._forget()
         for text in _lines(file, self._offset):
-            line = _parse(text)
-            if line["previous"] != self._hash:
-                raise WitnessDamaged
-            self._take(line, len(text) + 1)
+            self._take_next(text)
+        rest = self._rest(file)
+        if rest and _is_whole(rest):
+            self._take_next(rest)
+            with _said_plainly():
+                _write_all(file, b"\n")
+        elif rest and not (self._offset and _is_cut_off(rest)):
+            raise WitnessDamaged
+
+    def _take_next(self, text: bytes) -> None:
+        line = _parse(text)
+        if line["previous"] != self._hash:
+            raise WitnessDamaged
+        self._take(line, len(text) + 1)
+
+    def _rest(self, file: int) -> bytes:
+        """What follows the last whole line that was taken."""
+        with _said_plainly():
+            return _read_from(file, self._offset)
 
     def _take(self, line: JsonObject, length: int) -> None:
         self._last[line["population"]] = line
@@ -130,7 +163,8 @@ class FileWitness:
         self._offset += length
 
     def _write(self, file: int, lines: Sequence[JsonObject]) -> JsonObject:
-        """A partial line at the end is of a writer that died: its entry was never committed, so it is cut off."""
+        """A partial line at the end is of a writer that died: its entry was never committed, so it is cut off, and
+        kept in a file beside."""
         previous, texts = self._hash, []
         for line in lines:
             body = json.dumps({**_unchained(line), "previous": previous}, separators=(",", ":")).encode()
@@ -138,7 +172,8 @@ class FileWitness:
             texts.append(body[:-1] + _HASH + previous.encode() + b'"}')
         with _said_plainly():
             is_new = self._offset == 0
-            if os.fstat(file).st_size > self._offset:
+            if rest := self._rest(file):
+                self._keep_aside(rest)
                 os.ftruncate(file, self._offset)
             try:
                 _write_all(file, b"".join(text + b"\n" for text in texts))
@@ -146,23 +181,31 @@ class FileWitness:
                 os.ftruncate(file, self._offset)  # nothing was witnessed, so nothing may look so
                 raise
             if is_new:
-                _flush_folder(self._path)
+                _flush_folder(self._real())
         for text in texts:
             self._take(_parse(text), len(text) + 1)
         return _parse(texts[-1])
 
+    def _keep_aside(self, rest: bytes) -> None:
+        real = self._real()
+        aside = os.open(
+            real.with_name(f"{real.name}.cut-off"), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY
+        )
+        try:
+            _write_all(aside, rest + b"\n")
+        finally:
+            os.close(aside)
+
 
 def _read_all(file: int) -> WitnessText:
-    lines, unreadable, previous, in_order = [], 0, "", True
-    for text in _lines(file, 0):
-        try:
-            line = _parse(text)
-        except WitnessDamaged:
-            unreadable += 1
-            continue
-        in_order = in_order and line["previous"] == previous
-        previous = line["hash"]
-        lines.append(line)
+    texts = [*_lines(file, 0)]
+    rest = _read_from(file, sum(len(text) + 1 for text in texts))
+    if rest and not (texts and _is_cut_off(rest)):
+        texts.append(rest)
+    lines = [line for text in texts for line in _readable(text)]
+    unreadable = sum(not _is_whole(text) for text in texts)
+    expected = ["", *(line["hash"] for line in lines)]
+    in_order = [line["previous"] for line in lines] == expected[:-1]
     return WitnessText(tuple(lines), unreadable, in_order and not unreadable)
 
 
@@ -180,6 +223,37 @@ def _lines(file: int, offset: int) -> Iterator[bytes]:
             yield from whole
 
 
+def _read_from(file: int, offset: int) -> bytes:
+    chunks = []
+    with _said_plainly():
+        while chunk := os.pread(file, _CHUNK_BYTES, offset):
+            offset += len(chunk)
+            chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _is_cut_off(rest: bytes) -> bool:
+    """Whether a writer that died may have left this: the beginning of one line, and nothing but what lines are of."""
+    begins = rest.startswith(_START) or _START.startswith(rest)
+    return begins and rest.isascii() and rest.decode().isprintable() and not _ENDED.match(rest)
+
+
+def _is_whole(text: bytes) -> bool:
+    try:
+        _parse(text)
+    except WitnessDamaged:
+        return False
+    return True
+
+
+def _readable(text: bytes) -> list[JsonObject]:
+    """The lines in a text that is one, or in which they ran together or got something before or behind them."""
+    if _is_whole(text):
+        return [_parse(text)]
+    ended = (_ENDED.match(_START + part) for part in text.split(_START)[1:])
+    return [_parse(found.group()) for found in ended if found and _is_whole(found.group())]
+
+
 def _parse(text: bytes) -> JsonObject:
     """Raises WitnessDamaged unless the line is the one that was written."""
     body = text[:-_HASH_LENGTH] + b"}"
@@ -187,9 +261,12 @@ def _parse(text: bytes) -> JsonObject:
         raise WitnessDamaged
     try:
         line: Any = json.loads(text)
-        return {**line, "population": str(line["population"]), "previous": str(line["previous"])}
-    except (ValueError, TypeError, LookupError):
+        found: JsonObject = {**line, "population": str(line["population"]), "previous": str(line["previous"])}
+    except (ValueError, TypeError, LookupError, RecursionError):
         raise WitnessDamaged from None
+    if not is_line(found):
+        raise WitnessDamaged
+    return found
 
 
 def _write_all(file: int, text: bytes) -> None:

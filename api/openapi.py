@@ -1,10 +1,11 @@
 """The OpenAPI document (3.1), generated from the routes and their schemas; openapi.yaml at the root is its copy."""
 
+from threading import Lock
 from typing import Any, Final
 
 import yaml
 from flask import Flask
-from flask_smorest import Api
+from flask_smorest import Api, Blueprint
 from werkzeug.exceptions import HTTPException
 
 from api.auth.metadata import security_schemes
@@ -21,9 +22,31 @@ _DESCRIPTION: Final = (
 
 
 class ParleyApi(Api):
-    """flask-smorest's API, with problem documents as its one error shape."""
+    """flask-smorest's API, with problem documents as its one error shape.
+
+    Routes are described when somebody first asks for it: that takes longer than all else at the start of a worker.
+    """
 
     ERROR_SCHEMA = ProblemSchema
+
+    def __init__(self, app: Flask, **kwargs: Any) -> None:
+        self._undescribed: list[Blueprint] = []
+        self._describing = Lock()
+        super().__init__(app, **kwargs)
+
+    def register_blueprint(self, blp: Blueprint, *, parameters: Any = None, **options: Any) -> None:
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp, **options)
+        self._undescribed.append(blp)
+
+    def describe(self) -> dict[str, Any]:
+        """The document, of every route."""
+        with self._describing:
+            while self._undescribed:
+                blueprint = self._undescribed.pop(0)
+                blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+                self.spec.tag({"name": blueprint.name, "description": blueprint.description})
+            return dict(self.spec.to_dict())
 
     def handle_http_exception(self, error: HTTPException) -> Any:
         return http_response(error)
@@ -46,7 +69,7 @@ def register_api(app: Flask) -> ParleyApi:
 def openapi_yaml(app: Flask) -> str:
     """The document as YAML, in a stable order; written once, since anybody may ask for it."""
     if "parley_openapi" not in app.extensions:
-        document = _with_problem_type(app.extensions["parley_api"].spec.to_dict())
+        document = _with_problem_type(app.extensions["parley_api"].describe())
         app.extensions["parley_openapi"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
     return str(app.extensions["parley_openapi"])
 

@@ -121,6 +121,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "threads": settings.threads,
         "graceful_timeout": GRACEFUL_SECONDS,
         "timeout": 120,
+        # Longer than clients keep an idle connection (httpx: 5 s), so that none is closed under a request on its way.
+        "keepalive": 75,
         "preload_app": False,
         # gunicorn's access log would hold lengths and durations; ours holds neither.
         "accesslog": None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from contracts.audit import acts
@@ -15,6 +16,7 @@ from contracts.decisions import (
     is_visible,
     names,
     readable,
+    require_acting,
     require_drafter,
     visible_versions,
 )
@@ -24,6 +26,7 @@ from contracts.lifecycle import (
     Transition,
     find_current,
     find_suspension,
+    is_signed,
     require_legal,
     status_of,
     statuses_of,
@@ -39,12 +42,17 @@ from contracts.refusals import (
     DraftChanged,
     NotADraft,
     NotProposed,
+    ProposalsTooMany,
 )
 from contracts.signing import read_header, verify
 from contracts.signing_keys import get_usable_key
 from contracts.terms import FeedTerms, read_terms, terms_of, write_plan
 from privacy.plan_words import explain_plan
 from privacy.strategy import make_plan
+
+# So long a draft of an amendment keeps others from drafting theirs.
+DRAFT_LASTS: Final = timedelta(days=30)
+MAX_UNSIGNED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +112,16 @@ class Agreeing:
     def amend(self, caller: Caller, contract_id: str, document: JsonObject) -> ContractView:
         """Store the draft of the next version; the one in force stays so until all have signed the new one.
 
-        Raises ContractNotFound, TransitionIllegal, ContractInvalid, or AlreadyExists while there is a draft.
+        Raises ContractNotFound, TransitionIllegal, ProposalsTooMany, ContractInvalid, or AlreadyExists while there is
+        a draft that has not lapsed.
         """
+        now = self._clock.now()
         with self._database.writing() as stores:
             contract = self._locked(stores, caller, contract_id)
-            history = contract.history
-            require_legal(contract.status(self._clock.now()), Transition.AMEND)
-            newest = history.versions[-1]
-            if newest.stage is Stage.DRAFT:
-                raise AlreadyExists(
-                    f"Version {newest.version} of this contract is being drafted by {newest.drafted_by}; it is to be "
-                    "proposed or discarded first."
-                )
+            require_legal(contract.status(now), Transition.AMEND)
+            require_acting(contract, now)
+            history = self._without_lapsed(stores, caller, contract.history)
+            _require_few_unsigned(history, caller)
             check_amendment(document, history.versions)
             self._check(stores, caller, document)
             record = self._new_draft(caller, document)
@@ -156,19 +162,15 @@ class Agreeing:
         """
         with self._database.writing() as stores:
             history, draft = self._get_draft(stores, caller, contract_id, if_match)
-            if (current := find_current(history, self._clock.now())) is not None:
-                require_legal(status_of(history, current, self._clock.now()), Transition.AMEND)
+            self._require_amendable(history, caller)
             self._check(stores, caller, draft.document)
             document = with_plans(draft.document)
+            now = self._clock.now()
             proposed = replace(
-                draft,
-                stage=Stage.PROPOSED,
-                document=document,
-                digest=digest_of(document),
-                proposed_at=self._clock.now(),
+                draft, stage=Stage.PROPOSED, document=document, digest=digest_of(document), proposed_at=now
             )
             stores.contracts.replace_draft(proposed)
-            append(stores, self._clock.now(), acts.proposed(By.caller(caller), proposed))
+            append(stores, now, acts.proposed(By.caller(caller), proposed))
         return self._view(_with(history, proposed), proposed, caller)
 
     def sign(self, caller: Caller, contract_id: str, detached: str) -> ContractView:
@@ -215,6 +217,29 @@ class Agreeing:
             visible = visible_versions(history, caller.organisation)
             found += [ContractLine(record, statuses[record.version]) for record in visible]
         return found
+
+    def _without_lapsed(self, stores: Stores, caller: Caller, history: History) -> History:
+        """The history in which the caller's draft may come next: a draft that lapsed is deleted for it."""
+        newest = history.versions[-1]
+        if newest.stage is not Stage.DRAFT:
+            return history
+        lapses = newest.drafted_at + DRAFT_LASTS
+        if self._clock.now() < lapses or newest.drafted_by == caller.organisation:
+            raise AlreadyExists(
+                f"Version {newest.version} of this contract is being drafted by {newest.drafted_by}; it is to be "
+                f"proposed or discarded first. From {lapses.isoformat()} on another party's draft may take its place."
+            )
+        stores.contracts.discard_draft(newest.id, newest.version)
+        append(stores, self._clock.now(), acts.drafted(Action.DRAFT_DELETED, By.caller(caller), newest))
+        return replace(history, versions=history.versions[:-1])
+
+    def _require_amendable(self, history: History, caller: Caller) -> None:
+        """For a proposal: by a party of the version that acts now, unless it is the first. Raises TransitionIllegal."""
+        now = self._clock.now()
+        current = find_current(history, now)
+        if current is not None:
+            require_legal(status_of(history, current, now), Transition.AMEND)
+            require_acting(readable(history, caller, now), now)
 
     def _new_draft(self, caller: Caller, document: JsonObject) -> ContractRecord:
         now = self._clock.now()
@@ -279,6 +304,17 @@ class Agreeing:
             else (),
             resume_agreed=contract.agreed_to(EventKind.RESUME_AGREED) if proposed else (),
             termination_agreed=contract.agreed_to(EventKind.TERMINATION_AGREED) if proposed else (),
+        )
+
+
+def _require_few_unsigned(history: History, caller: Caller) -> None:
+    """One party alone cannot use up the versions that a contract may have. Raises ProposalsTooMany."""
+    last = max((record.version for record in history.versions if is_signed(history, record)), default=0)
+    own = [each for each in history.versions if each.version > last and each.drafted_by == caller.organisation]
+    if len(own) >= MAX_UNSIGNED:
+        raise ProposalsTooMany(
+            f"Your organisation has proposed {len(own)} versions since the last that all signed, which is the most. "
+            "Have all sign the newest one, or have another party propose the next."
         )
 
 

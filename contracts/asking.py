@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from contracts.decisions import Contract, get_contract, get_party
 from contracts.granting import permit, pool_term, purposes_of, require_reciprocity
 from contracts.grants import Grant
+from contracts.in_force import InForce
 from contracts.parties import Caller
 from contracts.periods import Period
 from contracts.ports import BlockFormat, Clock, Database, Stores
@@ -72,11 +73,11 @@ class Asking:
             contract, terms, party = self._decide(stores, caller, contract_id)
             permitted = permit(contract.record, terms, party, question)
             question, statistic, feeds = permitted.question, permitted.statistic, permitted.feeds
-            releases = contract.releases(stores)
-            require_reciprocity(terms, party, feeds, releases, self._clock.now().date())
+            releases, versions = contract.releases(stores), contract.versions_in_force(self._clock.now())
+            require_reciprocity(versions, party, feeds, releases, self._clock.now().date())
 
             def parts(as_of: str) -> list[_Part]:
-                return _parts(terms, statistic, question, feeds, party.organisation, releases, as_of)
+                return _parts(versions, statistic, question, feeds, party.organisation, releases, as_of)
 
             asked = parts(question.as_of)
             if (lacking := _find_unopened(asked)) is not None:
@@ -101,11 +102,13 @@ class Asking:
         return Granted(grant, purposes_of(terms, grant), {name: OFFERED.get(name) for name in grant.statistics})
 
     def coverage(self, caller: Caller, contract_id: str) -> list[FeedCoverage]:
-        """Feed by feed, what is open to the caller and what it posted itself. Raises ContractNotFound."""
+        """Feed by feed, what its grant opens to the caller and what it posted itself. Raises ContractNotFound,
+        ContractNotInForce."""
         with self._database.reading() as stores:
-            contract, terms, _ = self._decide(stores, caller, contract_id)
+            contract, terms, party = self._decide(stores, caller, contract_id)
             releases = contract.releases(stores)
-        return [_coverage(terms, feed, caller, releases) for feed in terms.feeds]
+        versions = contract.versions_in_force(self._clock.now())
+        return [_coverage(versions, feed, party, releases) for feed in terms.feeds]
 
     def _decide(self, stores: Stores, caller: Caller, contract_id: str) -> tuple[Contract, Terms, Party]:
         now = self._clock.now()
@@ -141,7 +144,7 @@ class BlockAltered(Exception):
 
 
 def _parts(
-    terms: Terms,
+    versions: Sequence[InForce],
     statistic: Statistic,
     question: Question,
     feeds: Sequence[FeedTerms],
@@ -150,9 +153,9 @@ def _parts(
     as_of: str,
 ) -> list[_Part]:
     """Of each feed the periods asked, and what of it the asker may see."""
-    opened = [open_releases(terms, feed, asker, releases, as_of) for feed in feeds]
+    opened = [open_releases(versions, feed, asker, releases, as_of) for feed in feeds]
     if statistic.whole_pools:
-        opened = [_whole(terms, feed, found) for feed, found in zip(feeds, opened, strict=True)]
+        opened = [_whole(versions[-1].terms, feed, found) for feed, found in zip(feeds, opened, strict=True)]
     periods = [selected_periods(question, feed) for feed in feeds]
     if statistic.same_periods:
         opened, periods = _in_common(opened, periods)
@@ -202,8 +205,15 @@ def _answer(statistic: Statistic, question: Question, slices: tuple[Slice, ...],
     )
 
 
-def _coverage(terms: Terms, feed: FeedTerms, caller: Caller, releases: Sequence[ReleaseRecord]) -> FeedCoverage:
-    opened = open_releases(terms, feed, caller.organisation, releases)
-    pooled = [release for found in opened.values() for release in found]
-    own = tuple(r for r in releases if r.feed == feed.name and r.provider == caller.organisation)
+def _coverage(
+    versions: Sequence[InForce], feed: FeedTerms, party: Party, releases: Sequence[ReleaseRecord]
+) -> FeedCoverage:
+    terms = versions[-1].terms
+    grant = terms.find_grant(party)
+    pooled = list[ReleaseRecord]()
+    if grant is not None and (grant.feeds is None or feed.name in grant.feeds):
+        opened = open_releases(versions, feed, party.organisation, releases)
+        granted = {str(period) for period in feed.periods if grant.periods is None or period in grant.periods}
+        pooled = [release for period, found in opened.items() if period in granted for release in found]
+    own = tuple(r for r in releases if r.feed == feed.name and r.provider == party.organisation)
     return FeedCoverage(coverage_of(feed, len(terms.providers_of(feed)), tuple(feed.periods), pooled), own)

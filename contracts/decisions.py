@@ -6,8 +6,11 @@ Token and scope are decided at the door, before these. Nothing here looks at dat
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from contracts.in_force import InForce, versions_in_force
 from contracts.lifecycle import (
+    LEGAL,
     Status,
+    Transition,
     agreed_to,
     find_current,
     require_in_force,
@@ -29,6 +32,7 @@ from contracts.refusals import (
     PeriodNotOver,
     PeriodOutsideContract,
     PlanNotOfContract,
+    TransitionIllegal,
 )
 from contracts.terms import FeedTerms, Party, Terms, terms_of
 from privacy.plan import PlanNotSound
@@ -72,15 +76,18 @@ class Contract:
         )
 
     def releases(self, stores: Stores) -> list[ReleaseRecord]:
-        """What this version's answers may rest on: releases of its feeds as they are now, by those who are still its
-        parties, in the order stored."""
-        terms = self.terms
-        same = {feed.name: self.versions_with(feed) for feed in terms.feeds}
+        """What this version's answers follow from: releases of its feeds as they are now, in the order stored. Of those
+        too who have left: which pools are open depends on what they had opened, though no answer rests on theirs."""
+        same = {feed.name: self.versions_with(feed) for feed in self.terms.feeds}
         return [
             release
             for release in stores.releases.list_for_contract(self.record.id)
-            if release.contract_version in same.get(release.feed, ()) and terms.find_party(release.provider)
+            if release.contract_version in same.get(release.feed, ())
         ]
+
+    def versions_in_force(self, now: datetime) -> tuple[InForce, ...]:
+        """Those that were ever in force, oldest first."""
+        return versions_in_force(self.history, now)
 
 
 def get_contract(stores: Stores, caller: Caller, contract_id: str, now: datetime) -> Contract:
@@ -156,6 +163,26 @@ def require_drafter(record: ContractRecord, caller: Caller) -> None:
     """Raises NotTheDrafter."""
     if record.drafted_by != caller.organisation:
         raise NotTheDrafter("Only the party that drafted the contract can propose it.")
+
+
+def require_acting(contract: Contract, now: datetime) -> None:
+    """The caller's version, as `readable` chose it, is the one that acts for the contract. Whoever is named in a
+    proposal only is not bound yet: it can end nothing of those who are, nor come before them with words of its own.
+
+    Raises TransitionIllegal.
+    """
+    current = find_current(contract.history, now)
+    if current is not None and current is not contract.record:
+        status = contract.status(now)
+        own = (Transition.SIGN, Transition.EDIT, Transition.DISCARD)
+        legal = [step for step in LEGAL[status] if step in own]
+        todo = f"What can be done now: {', '.join(legal)}." if legal else "Nothing more can be done by it."
+        raise TransitionIllegal(
+            f"Your organisation is a party to version {contract.record.version}, which is not the one that acts for "
+            f"the contract now. {todo}",
+            contract_status=status.value,
+            legal_now=[step.value for step in legal],
+        )
 
 
 def get_party(terms: Terms, caller: Caller) -> Party:

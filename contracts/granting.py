@@ -5,14 +5,15 @@ refuses, as `term`, a JSON pointer into the contract document. Nothing here look
 and at which periods the asker itself has posted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from contracts.decisions import require_version
 from contracts.grants import Grant
+from contracts.in_force import InForce, obliged_since
 from contracts.parties import JsonObject, Role
-from contracts.periods import NotAPeriod, first_within
+from contracts.periods import Grain, NotAPeriod, Period, Stretch, first_within
 from contracts.records import ContractRecord, ReleaseRecord
 from contracts.refusals import (
     MAX_FAULTS,
@@ -25,7 +26,7 @@ from contracts.refusals import (
 )
 from contracts.statistics.catalogue import get_statistic
 from contracts.statistics.declarations import Statistic
-from contracts.statistics.questions import Question, check_question, days_asked
+from contracts.statistics.questions import TIME, Question, check_question, days_asked
 from contracts.statistics.selecting import get_feeds
 from contracts.terms import FeedTerms, Party, Terms
 
@@ -49,7 +50,7 @@ def permit(record: ContractRecord, terms: Terms, party: Party, question: Questio
     purpose = _get_purpose(terms, party, question.purpose)
     grant = _get_grant(terms, party, question.statistic)
     statistic = get_statistic(question.statistic)
-    _require_dimensions(grant, question)
+    _require_dimensions(terms, grant, question)
     _require_periods(grant, question)
     granted = _granted_feeds(terms, grant, statistic, question)
     question = replace(question, within=grant.periods)
@@ -94,19 +95,50 @@ def _get_grant(terms: Terms, party: Party, statistic: str) -> Grant:
     return grant
 
 
-def _require_dimensions(grant: Grant, question: Question) -> None:
+def _require_dimensions(terms: Terms, grant: Grant, question: Question) -> None:
     asked = {*question.by, *question.filters}
-    if grant.dimensions is not None and not asked <= set(grant.dimensions):
-        raise NotGranted(
-            f"The contract grants you to ask by, and filter, {_listed(grant.dimensions)} only.",
-            granted=list(grant.dimensions),
-            term=f"{grant.pointer}/dimensions",
-        )
+    if grant.dimensions is not None:
+        about = f"to ask by, and filter, {_listed(grant.dimensions)} only"
+        if not asked <= set(grant.dimensions):
+            raise NotGranted(
+                f"The contract grants you {about}.",
+                granted=list(grant.dimensions),
+                term=f"{grant.pointer}/dimensions",
+            )
+        if not _is_time_granted(terms, grant, question, TIME.intersection(grant.dimensions)):
+            raise NotGranted(
+                f"The contract grants you {about}: name `periods` that are whole stretches of a grain of time among "
+                "these, or none for all that is granted.",
+                granted=list(grant.dimensions),
+                term=f"{grant.pointer}/dimensions",
+            )
     if len(asked) > grant.by_at_most:
         message = f"the contract grants at most {grant.by_at_most} at once, those filtered included"
         fault = Fault("/by", "too_many_dimensions", message)
         detail = "The question goes by more dimensions than the contract grants."
         raise QuestionInvalid(detail, faults=(fault,), term=f"{grant.pointer}/by_at_most")
+
+
+def _is_time_granted(terms: Terms, grant: Grant, question: Question, grains: Collection[str]) -> bool:
+    """Whether the periods that a question names are what it could tell apart by the grains of time granted, or all
+    that it could be told without naming any: to ask period by period is to ask by period."""
+    try:
+        asked = days_asked(question)
+    except NotAPeriod:
+        return True  # said with the other faults of the question
+    if asked is None or any(_is_whole(asked, Grain(grain)) for grain in grains):
+        return True
+    feeds = [feed for feed in terms.feeds if grant.feeds is None or feed.name in grant.feeds]
+    named = [feed for feed in feeds if feed.name in question.feeds] or feeds
+    return all(
+        period in asked for feed in named for period in feed.periods if grant.periods is None or period in grant.periods
+    )
+
+
+def _is_whole(days: Stretch, grain: Grain) -> bool:
+    """Whether the days begin with one period of the grain and end with one."""
+    first, last = (Period(Grain.MONTH, day.year * 12 + day.month - 1) for day in (days.first, days.last))
+    return first.rolled_up_to(grain).first_day == days.first and last.rolled_up_to(grain).last_day == days.last
 
 
 def _require_periods(grant: Grant, question: Question) -> None:
@@ -159,16 +191,22 @@ def _needs_more(
 
 
 def require_reciprocity(
-    terms: Terms, party: Party, feeds: Sequence[FeedTerms], releases: Sequence[ReleaseRecord], today: date
+    versions: Sequence[InForce],
+    party: Party,
+    feeds: Sequence[FeedTerms],
+    releases: Sequence[ReleaseRecord],
+    today: date,
 ) -> None:
     """Whoever has not posted its own share in time is answered about no pool. Raises ReciprocityUnmet.
 
-    feeds: those that the question is answered from. releases: those of the contract.
+    versions: those ever in force, the last of which decides. feeds: those that the question is answered from. releases:
+    those of the contract.
     """
+    terms = versions[-1].terms
     if terms.rules.reciprocity_days is None or not any(feed.provider is Role.PAYER for feed in feeds):
         return
     own = {(release.feed, release.period) for release in releases if release.provider == party.organisation}
-    to_post = list(_overdue(terms, party, own, today))
+    to_post = list(_overdue(versions, party, own, today))
     if to_post:
         named = "; ".join(f"{each['feed']} {each['periods'][0]}" for each in to_post)
         raise ReciprocityUnmet(
@@ -179,17 +217,18 @@ def require_reciprocity(
         )
 
 
-def _overdue(terms: Terms, party: Party, own: set[tuple[str, str]], today: date) -> Iterator[JsonObject]:
+def _overdue(versions: Sequence[InForce], party: Party, own: set[tuple[str, str]], today: date) -> Iterator[JsonObject]:
     """By feed of the party's role, the first of the periods whose days of grace have passed. Nobody can post before the
-    contract comes into force, so they begin then at the earliest."""
+    contract comes into force, so they begin then at the earliest; an amendment does not begin them anew."""
+    terms = versions[-1].terms
     waited = today.toordinal() - (terms.rules.reciprocity_days or 0)
     for feed in terms.feeds:
         if feed.provider is party.role:
+            since = obliged_since(versions, party, feed)
             periods = [
                 str(period)
                 for period in feed.periods
-                if max(feed.earliest(period, 0), terms.effective).toordinal() < waited
-                and (feed.name, str(period)) not in own
+                if max(feed.earliest(period, 0), since).toordinal() < waited and (feed.name, str(period)) not in own
             ]
             if periods:
                 yield {"feed": feed.name, "periods": periods[:MAX_FAULTS], "periods_count": len(periods)}

@@ -154,6 +154,17 @@ def find_suspension(history: History) -> ContractEvent | None:
     return None
 
 
+def holders(history: History) -> frozenset[str | None]:
+    """Who suspended the contract since it was last resumed; None for the operator."""
+    held: set[str | None] = set()
+    for event in history.events:
+        if event.kind is EventKind.RESUMED:
+            held.clear()
+        elif event.kind is EventKind.SUSPENDED:
+            held.add(event.organisation)
+    return frozenset(held)
+
+
 def suspended_populations(history: History, terms: Terms) -> tuple[str, ...]:
     """The contract's populations that are suspended everywhere."""
     return tuple(
@@ -222,8 +233,9 @@ _DONE: Final = {
 def _why_suspended(history: History, terms: Terms) -> str:
     event = find_suspension(history)
     if event is None:
-        return f"the population {suspended_populations(history, terms)[0]} is suspended"
-    return f"{event.organisation or 'the operator'} suspended it on {event.recorded_at.date()}"
+        return f"the population {suspended_populations(history, terms)[0]} is suspended, and who did that resumes it"
+    who, day = event.organisation or "the operator", event.recorded_at.date()
+    return f"{who} suspended it on {day}; it resumes when all parties, or the operator, resume it"
 
 
 def signers_by_version(history: History) -> dict[int, tuple[str, ...]]:

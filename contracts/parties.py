@@ -62,6 +62,8 @@ class Client:
     scopes: frozenset[Scope]
     public_keys: tuple[JsonObject, ...]
     created_at: datetime
+    revoked_at: datetime | None = None
+    revocation_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Stores are used inside one transaction: `with database.writing() as stores:` com
 rolls back when it raises. `reading()` sees one consistent snapshot.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +53,15 @@ class PartyStore(Protocol):
     def add_client(self, client: Client) -> None: ...
     def find_client(self, client_id: str) -> Client | None: ...
     def list_clients(self, organisation_id: str) -> list[Client]: ...
+    def lock_client(self, client_id: str) -> Client | None:
+        """As `find_client`, held until the transaction ends."""
+
+    def list_revoked_clients(self) -> list[Client]:
+        """Of every organisation."""
+
+    def revoke_client(self, client: Client) -> None:
+        """Store what the client says of its revocation. It must be held by `lock_client`."""
+
     def add_signing_key(self, key: SigningKey) -> None: ...
     def find_signing_key(self, organisation_id: str, kid: str) -> SigningKey | None: ...
     def lock_signing_key(self, organisation_id: str, kid: str) -> SigningKey | None:
@@ -257,8 +266,9 @@ class Witness(Protocol):
     def read(self) -> WitnessText:
         """All lines, in order, whatever was damaged."""
 
-    def replace(self, lines: Sequence[JsonObject], *, aside: str) -> None:
-        """Put a witness of these lines in the place of a damaged one, which is kept under the name `aside`."""
+    def mend(self, note: JsonObject, populations: Iterable[str], *, aside: str) -> None:
+        """Put what can be read of a damaged witness in its place, and the note as the last line of these populations
+        and of those in it. The damaged one is kept under the name `aside`. One that is whole is left alone."""
 
 
 class BlockFormat(Protocol):

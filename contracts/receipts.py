@@ -20,6 +20,8 @@ from contracts.submissions.submitting import Receipt
 from privacy.units import rho_text
 
 SIGNED: Final = "signed_receipt"
+# By which a correction and a receipt name the same measurement.
+_MEASURED: Final = ("submission_id", "contract_id", "contract_version", "feed", "period", "restatement")
 
 
 class ReceiptKind(StrEnum):
@@ -135,7 +137,7 @@ def missing_from_ledger(payload: JsonObject, population: str, entries: Sequence[
     claimed = payload["ledger"]
     if population != payload["population"]:
         return [f"it is the ledger of {population}, and the receipt is of {payload['population']}"]
-    if any(_charges_again(entry, claimed) for entry in entries):
+    if any(_charges_again(entry, payload) and _charged_by(entry, payload, entries) for entry in entries):
         return []
     found = next((entry for entry in entries if entry.sequence == claimed["sequence"]), None)
     if found is None:
@@ -156,9 +158,24 @@ def missing_from_ledger(payload: JsonObject, population: str, entries: Sequence[
     ]
 
 
-def _charges_again(entry: Entry, claimed: JsonObject) -> bool:
-    restores = entry.restores or {}
-    return bool(restores.get("entry_id") == claimed["entry_id"] and entry.spent_nano >= claimed["spent_nano"])
+def _charges_again(entry: Entry, payload: JsonObject) -> bool:
+    """Whether it is a correction that restores the last entry of the submission as what the receipt says it was."""
+    claimed, restores = payload["ledger"], entry.restores or {}
+    # A debit of before restatements were recorded is a first measurement.
+    same = all((restores.get(name) or 0) == payload[name] for name in _MEASURED)
+    last = same and restores.get("entry_id") == claimed["entry_id"]
+    return last and entry.is_charge and bool(entry.spent_nano >= claimed["spent_nano"])
+
+
+def _charged_by(correction: Entry, payload: JsonObject, entries: Sequence[Entry]) -> bool:
+    """Whether every attempt of the submission was charged for by then, by debits that were kept or by corrections. What
+    is posted again under its id comes later, and pays for another draw."""
+    charges: dict[str, int] = {}
+    for entry in (entry for entry in entries if entry.sequence <= correction.sequence):
+        known = entry.restores or {"entry_id": entry.id, "submission_id": entry.submission_id}
+        if entry.is_charge and known.get("submission_id") == payload["submission_id"]:
+            charges[str(known.get("entry_id"))] = entry.charge_nano
+    return bool(sum(charges.values()) == payload["charged_nano"])
 
 
 def _headed(issuer: str, kind: ReceiptKind, at: datetime) -> JsonObject:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from contracts.parties import JsonObject
+
+# Every request on a contract reads all its versions.
+MAX_VERSIONS: Final = 100
 
 
 class Stage(StrEnum):

@@ -63,6 +63,10 @@ class PopulationNotFound(NotFound):
     code = "population-not-found"
 
 
+class ClientNotFound(NotFound):
+    code = "client-not-found"
+
+
 class SigningKeyNotFound(NotFound):
     code = "signing-key-not-found"
 
@@ -167,6 +171,10 @@ class NoSigningKey(Conflict):
     code = "no-signing-key"
 
 
+class ClientRevoked(Conflict):
+    code = "client-revoked"
+
+
 class SigningKeyRevoked(Conflict):
     code = "signing-key-revoked"
 
@@ -177,6 +185,10 @@ class NotADraft(Conflict):
 
 class NotProposed(Conflict):
     code = "contract-not-proposed"
+
+
+class ProposalsTooMany(Conflict):
+    code = "proposals-too-many"
 
 
 class ContractNotInForce(Conflict):

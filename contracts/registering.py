@@ -1,7 +1,7 @@
 """Use cases of the operator: who is in the exchange. Organisations, populations, clients, signing keys."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey, import_key
@@ -15,6 +15,8 @@ from contracts.parties import Caller, Client, JsonObject, Organisation, Populati
 from contracts.ports import Clock, Database, Stores, Witness
 from contracts.refusals import (
     AlreadyExists,
+    ClientNotFound,
+    ClientRevoked,
     Conflict,
     Fault,
     OperatorOnly,
@@ -23,7 +25,7 @@ from contracts.refusals import (
     RegistrationInvalid,
     SigningKeyRevoked,
 )
-from contracts.signing import algorithm_for, plain_key, thumbprint
+from contracts.signing import algorithm_for, is_weak, plain_key, thumbprint
 from privacy.units import NotABudget, budget_nano
 
 MIN_RSA_BITS = 2048
@@ -119,19 +121,43 @@ class Registering:
         public_keys: tuple[JsonObject, ...],
         by: By = CONSOLE,
     ) -> Client:
-        """Raises OrganisationNotFound, RegistrationInvalid, AlreadyExists."""
+        """Raises OrganisationNotFound, RegistrationInvalid, ClientRevoked, AlreadyExists."""
         keys = tuple(public_jwk(key, f"/public_keys/{i}") for i, key in enumerate(public_keys))
         client = Client(client_id, organisation_id, scopes, keys, self.clock.now())
         with self.database.writing() as stores:
             organisation = _get_organisation(stores, organisation_id)
             if Scope.ORG_ADMIN in scopes and organisation.role is not Role.OPERATOR:
                 raise _invalid("/scopes", "scope_reserved", "org.admin is for clients of the operator")
+            same = stores.parties.find_client(client_id)
+            if same is not None and same.revoked_at is not None:
+                raise ClientRevoked("A client of this id was revoked, which is final; choose another id.")
             for i, key in enumerate(keys):
                 if stores.parties.find_key_by_thumbprint(thumbprint(key)) is not None:
                     raise _not_apart(f"/public_keys/{i}")
+                _require_not_revoked(stores, key)
             stores.parties.add_client(client)
             append(stores, client.created_at, acts.client_registered(by, client))
         return client
+
+    def revoke_client(
+        self, client_id: str, reason: str, organisation_id: str | None = None, by: By = CONSOLE
+    ) -> Client:
+        """From now on it gets no token, and those that are out open nothing. Final. It stays registered, so that the
+        audit still tells whose it was. organisation_id: whose it must be, if that matters.
+
+        Raises ClientNotFound, ClientRevoked.
+        """
+        with self.database.writing() as stores:
+            client = stores.parties.lock_client(client_id)
+            if client is None or organisation_id not in (None, client.organisation):
+                raise ClientNotFound("There is no client of this id.")
+            if client.revoked_at is not None:
+                raise ClientRevoked("The client was revoked before, which is final.")
+            now = self.clock.now()
+            revoked = replace(client, revoked_at=now, revocation_reason=reason)
+            stores.parties.revoke_client(revoked)
+            append(stores, now, acts.client_revoked(by, revoked))
+        return revoked
 
     def add_signing_key(self, organisation_id: str, public_key: JsonObject, by: By = CONSOLE) -> SigningKey:
         """Without anybody's endorsement: the first key, or the next one where all are lost.
@@ -150,7 +176,7 @@ class Registering:
 def add_new_key(stores: Stores, key: SigningKey) -> None:
     """Store a signing key that nobody has yet, whatever its name, and that proves no client of its organisation.
 
-    Raises RegistrationInvalid, SigningKeyRevoked, AlreadyExists.
+    Raises RegistrationInvalid, SigningKeyRevoked, ClientRevoked, AlreadyExists.
     """
     found = thumbprint(key.public_key)
     same = stores.parties.find_key_by_thumbprint(found)
@@ -164,7 +190,15 @@ def add_new_key(stores: Stores, key: SigningKey) -> None:
     clients = stores.parties.list_clients(key.organisation)
     if any(found == thumbprint(client_key) for client in clients for client_key in client.public_keys):
         raise _not_apart("/public_key")
+    _require_not_revoked(stores, key.public_key)
     stores.parties.add_signing_key(key)
+
+
+def _require_not_revoked(stores: Stores, key: JsonObject) -> None:
+    """What a revoked client proved itself with may be in anybody's hands. Raises ClientRevoked."""
+    revoked = (known for client in stores.parties.list_revoked_clients() for known in client.public_keys)
+    if thumbprint(key) in map(thumbprint, revoked):
+        raise ClientRevoked("This key is one of a revoked client, which is final; make a new pair.")
 
 
 def signing_jwk(key: JsonObject, pointer: str) -> JsonObject:
@@ -193,6 +227,9 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
         raise _invalid(pointer, "key_not_usable", "this JWK cannot be read") from None
     if isinstance(imported, RSAKey) and not MIN_RSA_BITS <= imported.raw_value.key_size <= MAX_RSA_BITS:
         raise _invalid(pointer, "key_not_usable", f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
+    if is_weak(key):
+        message = "this is no point that a key pair has: one signature by it fits every text; make a new pair"
+        raise _invalid(pointer, "key_not_usable", message)
     if not _KID.fullmatch(str(imported.kid)):
         message = "a kid is up to 128 letters, digits and . _ ~ -, and begins with no dot"
         raise _invalid(pointer, "key_not_usable", message)

@@ -33,6 +33,10 @@ _ALLOWED_HEADERS = {"alg", "kid", "typ", *_HEADERS}
 _KEY_MEMBERS: Final = ("kty", "crv", "x", "y", "n", "e")
 # What a JWK that makes no sense makes joserfc raise.
 _NO_KEY: Final = (JoseError, KeyError, TypeError, ValueError)
+_ED25519_PRIME: Final = 2**255 - 19
+# The y of the eight points of order 1, 2, 4 and 8; each y is that of x and of -x.
+_Y_OF_ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER: Final = frozenset({0, 1, _ED25519_PRIME - 1, _Y_OF_ORDER_8, _ED25519_PRIME - _Y_OF_ORDER_8})
 # What RFC 7515, section 4.1.9 writes for any compact JWS, which says nothing.
 _PLAIN_TYPES = (None, "JOSE")
 
@@ -63,6 +67,17 @@ def algorithm_for(public_key: JsonObject) -> str:
         case "RSA", _:
             return "PS256"
     raise ValueError("a signing key is EC P-384, Ed25519 or RSA")
+
+
+def is_weak(public_key: JsonObject) -> bool:
+    """Whether this is an Ed25519 point of small order, under which one signature fits every message, or one written in
+    another way than RFC 8032, section 5.1.3, allows (y of p or more), which some libraries read and others do not."""
+    if (public_key.get("kty"), public_key.get("crv")) != ("OKP", "Ed25519"):
+        return False
+    text = str(public_key.get("x", ""))
+    point = int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "little")
+    y = point % 2**255  # the highest bit is the sign of x
+    return y >= _ED25519_PRIME or y in _SMALL_ORDER
 
 
 def key_members(public_key: JsonObject) -> tuple[str, ...]:
@@ -169,6 +184,8 @@ def _fits(payload: JsonObject, detached: str, public_key: JsonObject) -> bool:
     encoded = base64.urlsafe_b64encode(canonical_bytes(payload)).rstrip(b"=").decode()
     registry = _registry(named="signer_name" in _header(detached))
     try:
+        if is_weak(public_key):
+            return False
         key: Key | KeySet = import_key(public_key)
         jws.deserialize_compact(
             f"{head}.{encoded}.{signature}", key, algorithms=_accepted(public_key), registry=registry

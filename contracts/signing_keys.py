@@ -62,10 +62,11 @@ class SigningKeys:
                 raise SigningKeyNotFound("Your organisation has no signing key of this kid.")
             if key.revoked_at is not None and not (compromised and not key.compromised):
                 raise SigningKeyRevoked("The key was revoked before, which is final.")
-            revoked_at = key.revoked_at or self.clock.now()
+            now = self.clock.now()
+            revoked_at = key.revoked_at or now
             revoked = replace(key, revoked_at=revoked_at, revocation_reason=reason, compromised=compromised)
             stores.parties.revoke_signing_key(revoked)
-            append(stores, self.clock.now(), acts.signing_key_revoked(By.caller(caller), revoked))
+            append(stores, now, acts.signing_key_revoked(By.caller(caller), revoked))
         return revoked
 
 

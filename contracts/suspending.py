@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from contracts.audit.acts import happened, population_moved, population_moved_under
+from contracts.audit.acts import CONSOLE as BY_CONSOLE
+from contracts.audit.acts import drafted, happened, population_moved, population_moved_under
 from contracts.audit.chain import append as audit
-from contracts.decisions import Contract, get_party, readable
+from contracts.audit.records import Action
+from contracts.decisions import Contract, get_party, readable, require_acting
 from contracts.lifecycle import (
     LEGAL,
     Status,
     Transition,
     find_current,
     find_suspension,
+    holders,
     require_legal,
     suspenders,
 )
 from contracts.parties import Caller, Population, Role
 from contracts.ports import Clock, Database, Stores
 from contracts.records import ContractEvent, ContractRecord, EventKind, History, PopulationEvent, Stage
-from contracts.refusals import AlreadyAgreed, ContractNotFound, PopulationNotFound, TransitionIllegal
+from contracts.refusals import AlreadyAgreed, ContractNotFound, NotADraft, PopulationNotFound, TransitionIllegal
 from contracts.terms import terms_of
 
 CONSOLE: Final = "console"
@@ -108,6 +111,23 @@ class Suspending:
         """In place of the agreement of all. Raises ContractNotFound, TransitionIllegal."""
         return self._operate(actor, contract_id, Transition.TERMINATE, EventKind.TERMINATED, reason)
 
+    def discard_as_operator(self, contract_id: str, reason: str) -> ContractRecord:
+        """Delete the draft that the contract has, whoever wrote it; on record in its drafter's own book.
+
+        Raises ContractNotFound, NotADraft.
+        """
+        with self._database.writing() as stores:
+            history = stores.contracts.lock(contract_id)
+            if history is None:
+                raise ContractNotFound("There is no contract of this id.")
+            draft = history.versions[-1]
+            if draft.stage is not Stage.DRAFT:
+                raise NotADraft("The contract has no draft; what was proposed stays.")
+            stores.contracts.discard_draft(draft.id, draft.version)
+            act = drafted(Action.DRAFT_DELETED, BY_CONSOLE, draft, reason)
+            audit(stores, self._clock.now(), act)
+        return draft
+
     def suspend_own_population(self, caller: Caller, population_id: str, reason: str) -> PopulationStands:
         """As its owner. Raises PopulationNotFound, TransitionIllegal."""
         return self._move_population(_party(caller), population_id, EventKind.SUSPENDED, reason)
@@ -130,7 +150,8 @@ class Suspending:
             contract = readable(stores.contracts.lock(contract_id), caller, now)
             get_party(contract.terms, caller)
             require_legal(contract.status(now), transition)
-            _require_current(contract, now)
+            require_acting(contract, now)
+            _require_unsuspended_by(contract, transition, caller.organisation)
             _require_new(contract, transition, kind, caller)
             history = _append(stores, contract, _party(caller), kind, reason, now)
             return self._completed(stores, Contract(history, contract.record), caller, now)
@@ -152,6 +173,7 @@ class Suspending:
                 raise ContractNotFound("There is no contract of this id that was ever proposed.")
             contract = Contract(history, current)
             require_legal(contract.status(now), transition)
+            _require_unsuspended_by(contract, transition, None)
             if transition is Transition.RESUME:
                 _require_contract_suspended(contract)
             history = _append(stores, contract, actor, kind, reason, now)
@@ -162,7 +184,7 @@ class Suspending:
             population = stores.parties.find_population(population_id)
             if population is None or actor.organisation not in (None, population.organisation):
                 raise PopulationNotFound("There is no population of this name among yours.")
-            drawing = _drawing_on(stores, population)
+            drawing = _drawing_on(stores, population, self._clock.now())
             for record in sorted(drawing, key=lambda record: record.id):
                 stores.contracts.lock(record.id)  # before the population: as a submission holds them
             stores.parties.lock_population(population_id)
@@ -184,13 +206,20 @@ _DONE_BY_ALL: Final = {
 }
 
 
-def _drawing_on(stores: Stores, population: Population) -> list[ContractRecord]:
-    """The newest proposed version of every contract that names the population, whose parties it concerns."""
+def _drawing_on(stores: Stores, population: Population, now: datetime) -> list[ContractRecord]:
+    """Of every contract that names the population the version whose parties it concerns: the one that acts for the
+    contract, so that whoever is named in a mere proposal reads no reason; else the newest that names it."""
     found = []
     for history in stores.contracts.list_histories(population.organisation):
-        proposed = [record for record in history.versions if record.stage is Stage.PROPOSED]
-        if any(party.population == population.id for record in proposed for party in terms_of(record).parties):
-            found.append(proposed[-1])
+        naming = [
+            record
+            for record in history.versions
+            if record.stage is Stage.PROPOSED
+            and any(party.population == population.id for party in terms_of(record).parties)
+        ]
+        if naming:
+            current = find_current(history, now)
+            found.append(current if current in naming else naming[-1])
     return found
 
 
@@ -212,18 +241,18 @@ def _require_new(contract: Contract, transition: Transition, kind: EventKind, ca
         raise AlreadyAgreed(f"Your organisation has agreed already; still to agree: {missing}.")
 
 
-def _require_current(contract: Contract, now: datetime) -> None:
-    """Whoever is named in a proposal only is not bound yet, and can end nothing of those who are."""
-    current = find_current(contract.history, now)
-    if current is not None and current is not contract.record:
-        status = contract.status(now)
-        legal = [step for step in LEGAL[status] if step in (Transition.SIGN, Transition.AMEND)]
-        raise TransitionIllegal(
-            f"Your organisation is a party to version {contract.record.version}, which is not the one that binds. "
-            f"What can be done now: {', '.join(legal)}.",
-            contract_status=status.value,
-            legal_now=[step.value for step in legal],
-        )
+def _require_unsuspended_by(contract: Contract, transition: Transition, organisation: str | None) -> None:
+    """Nobody suspends what it holds suspended already, unless to withdraw what was agreed since."""
+    agreed = contract.agreed_to(EventKind.RESUME_AGREED) or contract.agreed_to(EventKind.TERMINATION_AGREED)
+    if transition is not Transition.SUSPEND or agreed or organisation not in holders(contract.history):
+        return
+    legal = [step.value for step in LEGAL[Status.SUSPENDED] if step is not Transition.SUSPEND]
+    raise TransitionIllegal(
+        "You suspended the contract before, and nothing was agreed since that a second suspension would withdraw. "
+        f"What can be done now: {', '.join(legal)}.",
+        contract_status=Status.SUSPENDED.value,
+        legal_now=legal,
+    )
 
 
 def _require_contract_suspended(contract: Contract) -> None:

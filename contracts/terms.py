@@ -12,11 +12,12 @@ from enum import StrEnum
 from math import prod
 from typing import Final
 
-from contracts.canonical import digest_of
+from contracts.canonical import canonical_bytes, digest_of, sha256
 from contracts.grants import Grant, read_grant
 from contracts.invariants import Invariant, parse_invariant
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain, Period, PeriodRange
+from contracts.read_terms import ReadTerms
 from contracts.records import ContractRecord
 from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import Draw, MeasurementPlan
@@ -49,8 +50,7 @@ class ContractAltered(Exception):
     """A stored document does not have the digest that was frozen with it: act on none of its terms."""
 
 
-_READ: Final[dict[str, "Terms"]] = {}
-_READ_AT_MOST: Final = 256
+_READ: Final = ReadTerms["Terms"](64 * 2**20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,10 @@ class FeedTerms:
 
     @property
     def design(self) -> FeedDesign:
-        """What the measurement plan is made from."""
+        """What the measurement plan is made from. By name: a document says the same in whatever order its members
+        stand (RFC 8785), and so does its plan."""
         sizes = {name: len(values) for name, values in self.vocabularies.items()}
-        return FeedDesign(sizes, self.bounds, self.expected, self.tables)
+        return FeedDesign(sizes, dict(sorted(self.bounds.items())), self.expected, self.tables)
 
     @property
     def releases_paid(self) -> int:
@@ -260,14 +261,14 @@ def terms_of(record: ContractRecord) -> Terms:
     """
     if record.digest is None:
         return read_terms(record.document)
-    known = _READ.get(record.digest)
+    known = _READ.find(record.digest)
     if known is not None:
         return known
-    if digest_of(record.document) != record.digest:
+    form = canonical_bytes(record.document)
+    if sha256(form) != record.digest:
         raise ContractAltered(record.id)
-    if len(_READ) >= _READ_AT_MOST:
-        _READ.clear()
-    terms = _READ[record.digest] = read_terms(record.document)
+    terms = read_terms(record.document)
+    _READ.keep(record.digest, terms, len(form))
     return terms
 
 

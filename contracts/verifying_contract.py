@@ -16,7 +16,7 @@ from contracts.lifecycle import waiting_for
 from contracts.parties import JsonObject
 from contracts.records import ContractRecord, History, Signature, Stage
 from contracts.refusals import SignatureInvalid
-from contracts.signing import find_thumbprint, verify
+from contracts.signing import find_thumbprint, is_weak, verify
 from contracts.terms import terms_of
 
 # Public signing keys (JWK) by organisation, known from elsewhere than the file.
@@ -33,6 +33,7 @@ class VerifiedContract:
 
     faults: why it must not be relied on. warnings: what holds, and somebody should think about. unknown: what these
     files cannot show. pinned: the organisations whose every signature was made with a key that was brought along.
+    failing: what is wrong with a signature by itself, by version and organisation.
     """
 
     versions: tuple[ContractRecord, ...]
@@ -40,6 +41,7 @@ class VerifiedContract:
     warnings: tuple[str, ...]
     unknown: tuple[str, ...]
     pinned: frozenset[str]
+    failing: Mapping[tuple[int, str], str]
 
 
 def verify_contract(answers: Sequence[JsonObject], pins: Pins) -> VerifiedContract:
@@ -64,6 +66,7 @@ def verify_contract(answers: Sequence[JsonObject], pins: Pins) -> VerifiedContra
         (*_overtaken(history), *(doubt for record in records for doubt in doubts(record))),
         tuple(_unknown(records, signers - pins.keys())),
         frozenset(signers & pins.keys()) if not faults else frozenset(),
+        {at: fault for record in records for at, fault in _failing(record, pins)},
     )
 
 
@@ -94,19 +97,47 @@ def read_contract(answer: JsonObject) -> ContractRecord:
 def signature_faults(record: ContractRecord) -> Iterator[str]:
     """What is wrong with the signatures, by the keys that stand beside them."""
     for signature in record.signatures:
-        whose = f"the signature of {signature.organisation}"
-        try:
-            signed_by = verify(record.document, signature.jws, signature.public_key)
-        except SignatureInvalid:
-            yield f"{whose} does not fit its document and key"
-            continue
-        for name in ("kid", "signer_name", "signer_title"):
-            if getattr(signature, name) != getattr(signed_by, name):
-                yield f"{whose} does not cover the {name} that is given"
-        if signature.public_key.get("kid", signature.kid) != signature.kid:
-            yield f"{whose} bears another kid than its key"
-        if signature.key_revoked_at is not None and signature.signed_at > signature.key_revoked_at:
-            yield f"{whose} was made after its key was revoked, at {signature.key_revoked_at.isoformat()}"
+        for fault in _faults_of(signature, record.document):
+            yield f"the signature of {signature.organisation} {fault}"
+
+
+def _faults_of(signature: Signature, document: JsonObject) -> Iterator[str]:
+    try:
+        signed_by = verify(document, signature.jws, signature.public_key)
+    except SignatureInvalid:
+        yield _why_not_fitting(signature)
+        return
+    for name in ("kid", "signer_name", "signer_title"):
+        if getattr(signature, name) != getattr(signed_by, name):
+            yield f"does not cover the {name} that is given"
+    if signature.public_key.get("kid", signature.kid) != signature.kid:
+        yield "bears another kid than its key"
+    if signature.key_revoked_at is not None and signature.signed_at > signature.key_revoked_at:
+        yield f"was made after its key was revoked, at {signature.key_revoked_at.isoformat()}"
+
+
+def _failing(record: ContractRecord, pins: Pins) -> Iterator[tuple[tuple[int, str], str]]:
+    """The first thing that is wrong with each signature that is not to be relied on."""
+    for signature in record.signatures:
+        fault = next(_faults_of(signature, record.document), None)
+        if fault is None and not _is_by_known_key(signature, pins):
+            fault = "NOT by the key that you gave"
+        if fault is not None:
+            yield (record.version, signature.organisation), fault
+
+
+def _is_by_known_key(signature: Signature, pins: Pins) -> bool:
+    """Nothing speaks against a key of whom none is known."""
+    known = {find_thumbprint(key) for key in pins.get(signature.organisation, ())} - {None}
+    return signature.organisation not in pins or find_thumbprint(signature.public_key) in known
+
+
+def _why_not_fitting(signature: Signature) -> str:
+    try:
+        weak = is_weak(signature.public_key)
+    except ValueError:
+        weak = False
+    return "is by a key under which one fits every document" if weak else "does not fit its document and key"
 
 
 def doubts(record: ContractRecord) -> Iterator[str]:
@@ -178,14 +209,11 @@ def _broken_links(records: Sequence[ContractRecord]) -> Iterator[str]:
 
 
 def _other_keys(records: Sequence[ContractRecord], pins: Pins) -> Iterator[str]:
-    known = {name: {find_thumbprint(key) for key in keys} - {None} for name, keys in pins.items()}
-    unused = set(known)
+    unused = set(pins)
     for record in records:
         for signature in record.signatures:
-            if (expected := known.get(signature.organisation)) is None:
-                continue
             unused.discard(signature.organisation)
-            if find_thumbprint(signature.public_key) not in expected:
+            if not _is_by_known_key(signature, pins):
                 yield f"{_named(record)}: {signature.organisation} did not sign it with a key that you gave"
     for name in sorted(unused):
         yield f"you gave a key of {name}, which has signed nothing here"

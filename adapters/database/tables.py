@@ -77,6 +77,9 @@ clients = sa.Table(
     _required("scopes", CanonicalJson, comment="OAuth scopes that it may ask for, a JSON list."),
     _required("public_keys", CanonicalJson, comment="Its public keys, a JSON list of JWKs."),
     _required("created_at", UtcDateTime, comment="When it was registered."),
+    sa.Column("revoked_at", UtcDateTime, comment="From when on it gets in no more; null while it may."),
+    sa.Column("revocation_reason", sa.Text, comment="Why it was revoked, as the operator said."),
+    sa.CheckConstraint("(revoked_at IS NULL) = (revocation_reason IS NULL)", name="revoked_with_reason"),
     comment="Programs that ask for tokens on behalf of an organisation.",
 )
 

@@ -91,7 +91,7 @@ def _registered_caller(database: Database, claims: TokenClaims) -> Caller:
     with database.reading() as stores:
         client = stores.parties.find_client(claims.client)
         organisation = stores.parties.find_organisation(claims.organisation)
-    if client is None or organisation is None or client.organisation != organisation.id:
+    if client is None or organisation is None or client.organisation != organisation.id or client.revoked_at:
         raise TokenInvalid
     scopes = frozenset(scope for scope in client.scopes if scope in claims.scopes)
     return Caller(client.id, organisation.id, organisation.role, scopes)

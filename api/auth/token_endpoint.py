@@ -112,7 +112,7 @@ class TokenEndpoint(AuthorizationServer):
     def query_client(self, client_id: str) -> Any:
         with self._database.reading() as stores:
             client = stores.parties.find_client(client_id)
-        return None if client is None else RegisteredClient(client)
+        return None if client is None or client.revoked_at else RegisteredClient(client)
 
     def create_oauth2_request(self, request: TokenRequest) -> OAuth2Request:
         return request

@@ -61,7 +61,8 @@ def say_what_is_signed(contract: JsonObject, signer_name: str, signer_title: str
     say(f"With:   {', '.join(f'{party.organisation} ({party.role})' for party in terms.parties)}")
     _say_ceilings(terms)
     _say_unanswered(terms)
-    say(f"All of it: parley contract show {contract['id']} --json")
+    version = f"{contract['id']} --version {contract['version']}"
+    say(f"All of it, in words: parley contract show {version} --format html > contract.html")
     say(f"Signer: {signer_name}, {signer_title}")
 
 

@@ -118,12 +118,21 @@ def reconciling() -> Iterator[Reconciling]:
 
 def checked(schema: Schema, **values: Any) -> dict[str, Any]:
     """The values as the API's own schema takes them; those that are None are left out. Raises Failure."""
+    for name in (name for name, value in values.items() if isinstance(value, str) and not _is_unicode(value)):
+        raise _refused(
+            "input-invalid", "The input has faults.", (Fault(f"/{name}", "field_invalid", "a text in UTF-8"),)
+        )
     try:
         loaded: dict[str, Any] = schema.load({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
         faults = first_faults(input_faults({"body": error.messages}))
         raise _refused("input-invalid", "The input has faults.", faults) from None
     return loaded
+
+
+def _is_unicode(value: str) -> bool:
+    """An argument that is not UTF-8 comes with lone surrogates (PEP 383), which no database takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _refused(code: str, detail: str, faults: tuple[Fault, ...]) -> Failure:

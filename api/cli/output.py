@@ -101,4 +101,8 @@ def problem_failure(problem: JsonObject) -> Failure:
 
 
 def _value_text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(_value_text, value)) or "nothing"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value_text(inner)}" for name, inner in value.items())
+    return str(value)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -16,6 +16,7 @@ from contracts.canonical import digest_of
 from contracts.parties import JsonObject
 from contracts.rendering.contract import contract_page
 from contracts.rendering.standing import Standing, read_standing
+from contracts.succession import without_plans
 
 FORMATS: Final = tuple(WRITERS)
 
@@ -28,9 +29,17 @@ def read_contract(path: Path) -> Found:
     if "document" in found:
         with making_sense(str(path)):
             return answered_contract(found)
-    if any("plan" in feed for feed in _feeds(found)):
+    if _is_planned(found):
         return found, None  # frozen: nothing is added to what was signed
     return checked(ContractDocumentSchema(), **found), None
+
+
+def read_drafted(path: Path) -> JsonObject:
+    """A document as it was drafted, without its plans, from whatever `read_contract` reads. Raises Failure."""
+    found = read_document(path)
+    with making_sense(str(path)):
+        document = answered_contract(found)[0] if "document" in found else found
+    return checked(ContractDocumentSchema(), **(without_plans(document) if _is_planned(document) else document))
 
 
 def answered_contract(answer: JsonObject) -> Found:
@@ -64,6 +73,6 @@ def making_sense(what: str) -> Iterator[None]:
         ) from None
 
 
-def _feeds(document: JsonObject) -> list[Any]:
+def _is_planned(document: JsonObject) -> bool:
     feeds = document.get("feeds")
-    return [feed for feed in feeds if isinstance(feed, dict)] if isinstance(feeds, list) else []
+    return isinstance(feeds, list) and any(isinstance(feed, dict) and "plan" in feed for feed in feeds)

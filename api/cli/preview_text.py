@@ -1,12 +1,12 @@
 """A preview in words: what each feed costs and how exact its tables become, then the losses and wanted accuracies."""
 
 from itertools import groupby
-from math import ceil
 from typing import Any, Final
 
 from api.cli.output import loss_text, say, say_table, unanswered_text
 from contracts.parties import JsonObject
 from contracts.predicting import POINTS
+from contracts.rendering.rounding import percent_up
 
 WHOLE_RANGE: Final = 50.0
 # From here on somebody who started at even odds can be all but certain.
@@ -90,9 +90,8 @@ def _say_losses(preview: JsonObject) -> None:
 
 
 def _learned(lost: JsonObject) -> str:
-    # What is promised is rounded up, so as not to look safer than it is.
-    certain, right = ceil(1000 * lost["certain_at_most"]) / 10, 100 * lost["right_guesses"]
-    sure = f"at most {certain:.1f}% sure except with probability {lost['delta']}, {right:.1f}% right guesses"
+    certain, right = percent_up(lost["certain_at_most"]), percent_up(lost["right_guesses"])
+    sure = f"at most {certain} sure except with probability {lost['delta']}, {right} right guesses"
     absurd = lost["epsilon"] > ABSURD_EPSILON or lost["right_guesses"] > ABSURD_GUESSES
     return sure + ("; a loss this large protects nobody" if absurd else "")
 

@@ -27,24 +27,32 @@ def check_buffering(url: str, *, patience_seconds: float = ANSWER_SECONDS) -> It
         known = _OURS in _answers(url, patience_seconds / 2, 2, 2)[0]
         early, late = _answers(url, patience_seconds, _SENT_FIRST_BYTES, _BODY_BYTES) if known else (b"", b"")
     except (OSError, ValueError):  # of TLS too
-        yield not_checked(_BUFFERING, f"{url} cannot be reached from here", "Run this where clients' requests pass.")
+        why = f"{_shown(url)} cannot be reached from here"
+        yield not_checked(_BUFFERING, why, "Run this where clients' requests pass.")
         return
     if _OURS in early:
-        yield ok(_BUFFERING, f"nothing between here and the exchange waits for a whole body ({url})")
+        yield ok(_BUFFERING, f"nothing between here and the exchange waits for a whole body ({_shown(url)})")
     elif _OURS in late:
         yield problem(
             _BUFFERING,
-            f"something in front of {url} collects bodies before it passes them on, and may write them to a disk",
+            f"something in front of {_shown(url)} collects bodies before passing them on, and may write them to a disk",
             "Turn that off (nginx: proxy_request_buffering off, with proxy_http_version 1.1).",
         )
     else:
         yield not_checked(
-            _BUFFERING, f"what answers at {url} is not the exchange, or is slow", "Give its URL with --url."
+            _BUFFERING, f"what answers at {_shown(url)} is not the exchange, or is slow", "Give its URL with --url."
         )
 
 
 def no_address() -> Iterator[Finding]:
     yield not_checked(_BUFFERING, "no address of the exchange was given", "parley doctor --url https://...")
+
+
+def _shown(url: str) -> str:
+    """Without a user's name and password."""
+    secret, at, rest = url.rpartition("@")
+    scheme, slashes, _ = secret.partition("//")
+    return f"{scheme if slashes else ''}{slashes}{rest}" if at else url
 
 
 def _answers(url: str, patience_seconds: float, first_bytes: int, all_bytes: int) -> tuple[bytes, bytes]:
@@ -75,7 +83,7 @@ def _connected(url: str, patience_seconds: float) -> socket.socket:
 def _header(url: str, body_bytes: int) -> bytes:
     lines = (
         f"POST {_PATH} HTTP/1.1",
-        f"Host: {urlsplit(url).netloc}",
+        f"Host: {urlsplit(url).netloc.rpartition('@')[2]}",
         "User-Agent: parley-doctor",
         "Content-Type: application/json",
         f"Content-Length: {body_bytes}",

@@ -5,11 +5,13 @@ from typing import Any, Final
 from api.auth.guards import requires
 from api.http import Blueprint
 from api.schemas.organisations import (
+    ClientRevocationSchema,
     ClientSchema,
     OrganisationListSchema,
     OrganisationSchema,
     PopulationSchema,
     RegisteredKeySchema,
+    RevokedClientSchema,
     SigningKeySchema,
 )
 from api.wiring import wiring
@@ -67,6 +69,16 @@ def add_client(body: dict[str, Any], organisation_id: str, caller: Caller) -> Js
         organisation_id, body["id"], scopes, tuple(body["public_keys"]), By.caller(caller)
     )
     return {"id": client.id, "scopes": sorted(client.scopes), "public_keys": list(client.public_keys)}
+
+
+@blueprint.route(f"/v1/organisations/{_ID}/clients/<string:client_id>/revocation", methods=["POST"])
+@requires(Scope.ORG_ADMIN)
+@blueprint.arguments(ClientRevocationSchema)
+@blueprint.response(200, RevokedClientSchema)
+def revoke_client(body: dict[str, Any], organisation_id: str, client_id: str, caller: Caller) -> Any:
+    """Revoke a client, for ever: it gets no token, and those that are out open nothing."""
+    require_operator(caller)
+    return wiring().registering.revoke_client(client_id, body["reason"], organisation_id, By.caller(caller))
 
 
 @blueprint.route(f"/v1/organisations/{_ID}/signing-keys", methods=["POST"])

@@ -22,7 +22,7 @@ from contracts.agreeing import ContractLine, ContractView
 from contracts.lifecycle import Status
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
-from contracts.records import EventKind, Signature
+from contracts.records import MAX_VERSIONS, EventKind, Signature
 from contracts.terms import MIN_PAYERS_DEFAULT, LifeTable, Measured, PrivacyUnit
 
 PARTY_ROLES: Final = (Role.PAYER, Role.BRAND)
@@ -180,7 +180,7 @@ class ContractDocumentSchema(Form):
     """A data-sharing contract, as drafted. Decimals are strings. Proposing it adds a plan to each feed."""
 
     id = text(SLUG, required=True)
-    version = WholeNumber(minimum=1, maximum=10_000, required=True)
+    version = WholeNumber(minimum=1, maximum=MAX_VERSIONS, required=True)
     previous_digest = fields.String(
         allow_none=True, load_default=None, validate=validate.Regexp(r"^[0-9a-f]{64}\Z", error="64 hex digits")
     )
@@ -271,7 +271,7 @@ class VersionQuerySchema(Form):
     version = fields.Integer(
         load_default=None,
         allow_none=True,
-        validate=validate.Range(1, 10_000),
+        validate=validate.Range(1, MAX_VERSIONS),
         metadata={"description": "Default: the one in force, or else the newest that you are a party to."},
     )
 

@@ -7,17 +7,18 @@ from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import Form, one_of
 from contracts.canonical import digest_of
-from contracts.differences.comparing import Differences
+from contracts.differences.comparing import MAX_DIFFERENCES, Differences
 from contracts.differences.meaning import Group
 from contracts.differences.trees import Kind
 from contracts.parties import JsonObject
+from contracts.records import MAX_VERSIONS
 
 _NONE_IF_ADDED: Final = {"description": "JSON pointer (RFC 6901) into the older document; null for what was added."}
 _NONE_IF_REMOVED: Final = {"description": "JSON pointer into the newer document; null for what was removed."}
 
 
 def _version(use: str, name: str) -> fields.Integer:
-    return fields.Integer(data_key=name, validate=validate.Range(1, 10_000), metadata={"description": use})
+    return fields.Integer(data_key=name, validate=validate.Range(1, MAX_VERSIONS), metadata={"description": use})
 
 
 class DifferencesQuerySchema(Form):
@@ -45,6 +46,16 @@ class DifferenceSchema(Schema):
     old = fields.Raw(required=True, allow_none=True)
     new = fields.Raw(required=True, allow_none=True)
     words = fields.String(required=True)
+    old_omitted = fields.Integer(required=True, metadata={"description": "Values of a list that are not in `old`."})
+    new_omitted = fields.Integer(required=True, metadata={"description": "Values of a list that are not in `new`."})
+
+
+class OmittedSchema(Schema):
+    """How many differences below one field are not listed."""
+
+    group = one_of(*Group, required=True)
+    pointer = fields.String(required=True)
+    count = fields.Integer(required=True)
 
 
 class DifferencesSchema(Schema):
@@ -55,7 +66,11 @@ class DifferencesSchema(Schema):
     consequences = fields.List(
         fields.String(), required=True, metadata={"description": "What the differences do to losses and releases."}
     )
-    differences = fields.List(fields.Nested(DifferenceSchema), required=True)
+    differences = fields.List(
+        fields.Nested(DifferenceSchema), required=True, metadata={"description": f"The first {MAX_DIFFERENCES:,}."}
+    )
+    truncated = fields.Boolean(required=True, metadata={"description": "Whether there are more: see `omitted`."})
+    omitted = fields.List(fields.Nested(OmittedSchema), required=True)
 
 
 def differences_json(found: Differences, older: JsonObject, newer: JsonObject) -> JsonObject:
@@ -64,6 +79,8 @@ def differences_json(found: Differences, older: JsonObject, newer: JsonObject) -
         "newer": _compared(newer),
         "consequences": list(found.consequences),
         "differences": [asdict(difference) for difference in found.differences],
+        "truncated": bool(found.omitted),
+        "omitted": [asdict(omitted) for omitted in found.omitted],
     }
 
 

@@ -42,6 +42,19 @@ class ClientSchema(Form):
     public_keys = fields.List(fields.Dict(), required=True, validate=validate.Length(1, 10))
 
 
+class ClientRevocationSchema(Form):
+    """Why a client is revoked; kept for ever."""
+
+    reason = text(SHORT, required=True)
+
+
+class RevokedClientSchema(Schema):
+    id = fields.String(required=True)
+    organisation = fields.String(required=True)
+    revoked_at = fields.AwareDateTime(required=True)
+    revocation_reason = fields.String(required=True)
+
+
 class SigningKeySchema(Form):
     """A public key with which the organisation signs contracts."""
 

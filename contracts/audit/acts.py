@@ -52,9 +52,10 @@ def of_organisation(
     return _act(organisation_book(organisation), action, by, subject, contract_id)
 
 
-def drafted(action: Action, by: By, record: ContractRecord) -> Act:
-    """A draft is its drafter's alone, and so is what is said of it."""
-    return _act(organisation_book(record.drafted_by), action, by, {}, record.id, record.version)
+def drafted(action: Action, by: By, record: ContractRecord, reason: str | None = None) -> Act:
+    """A draft is its drafter's alone, and so is what is said of it. reason: why the operator deleted it."""
+    subject = {} if reason is None else {"reason": reason}
+    return _act(organisation_book(record.drafted_by), action, by, subject, record.id, record.version)
 
 
 def proposed(by: By, record: ContractRecord) -> Act:
@@ -142,6 +143,11 @@ def client_registered(by: By, client: Client) -> Act:
     keys = digest_of({"public_keys": [*client.public_keys]})
     subject = {"client": client.id, "scopes": sorted(client.scopes), "public_keys_sha256": keys}
     return of_organisation(Action.CLIENT_REGISTERED, by, client.organisation, subject)
+
+
+def client_revoked(by: By, client: Client) -> Act:
+    subject = {"client": client.id, "reason": client.revocation_reason}
+    return of_organisation(Action.CLIENT_REVOKED, by, client.organisation, subject)
 
 
 def signing_key_registered(by: By, key: SigningKey) -> Act:

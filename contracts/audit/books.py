@@ -9,9 +9,12 @@ from contracts.audit import acts
 from contracts.audit.acts import By
 from contracts.audit.chain import Link, append, concerns, contract_book, link_of, organisation_book
 from contracts.audit.records import AuditRecord, Head
-from contracts.decisions import get_readable_contract, is_visible
+from contracts.decisions import get_readable_contract, is_visible, names
+from contracts.lifecycle import is_signed
 from contracts.parties import Caller
 from contracts.ports import Clock, Database, Stores
+from contracts.records import History
+from contracts.refusals import ContractNotFound
 from contracts.statistics.questions import Question
 
 MAX_PAGE: Final = 1000
@@ -51,6 +54,7 @@ class AuditBooks:
         """Whatever the contract's status: what was done under it stays on record. Raises ContractNotFound."""
         with self.database.reading() as stores:
             history = get_readable_contract(stores, caller, contract_id, self.clock.now()).history
+            _require_bound(history, caller)
             visible = {v.version for v in history.versions if is_visible(history, v, caller.organisation)}
             head, records = _page(stores, contract_book(contract_id), after, limit)
         links = (link_of(r, shown=concerns(r.act, caller.organisation, visible)) for r in records)
@@ -60,6 +64,16 @@ class AuditBooks:
         with self.database.reading() as stores:
             head, records = _page(stores, organisation_book(caller.organisation), after, limit)
         return Page(head, tuple(link_of(record) for record in records))
+
+
+def _require_bound(history: History, caller: Caller) -> None:
+    """Even without its acts a book shows that something is done, which is nothing to whom the others only invited.
+
+    Raises ContractNotFound for who is a party of no version that all signed, once there is one.
+    """
+    signed = [record for record in history.versions if is_signed(history, record)]
+    if signed and not any(names(record, caller.organisation) for record in signed):
+        raise ContractNotFound("There is no such contract among those whose audit you may read.")
 
 
 def _page(stores: Stores, book: str, after: int, limit: int) -> tuple[Head, list[AuditRecord]]:

@@ -7,18 +7,20 @@ such record its row. Whoever rewrites whole books, hashes and all, is found by a
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from contracts.audit import acts
-from contracts.audit.acts import CONSOLE
+from contracts.audit.acts import CONSOLE, By
 from contracts.audit.chain import Broken, check_chain, contract_book, first_hash, is_hash, link_of, read_links
 from contracts.audit.records import Act, Action, AuditRecord, Head
 from contracts.canonical import canonical_bytes
 from contracts.ledger.entries import EntryKind
 from contracts.parties import SigningKey
 from contracts.ports import Database, Stores, Unreadable
-from contracts.records import Stage
+from contracts.records import ContractRecord, PopulationEvent, Stage
+from contracts.terms import ContractAltered, terms_of
 
 T = TypeVar("T")
 EXPORT_FORMAT: Final = "parley-audit-1"
@@ -38,14 +40,28 @@ _OF_ROWS: Final = frozenset(
         Action.BUDGET_GRANTED,
         Action.LEDGER_CORRECTED,
         Action.CLIENT_REGISTERED,
+        Action.CLIENT_REVOKED,
         Action.SIGNING_KEY_REGISTERED,
     }
 )
 # These too, in the book of whose population it is; the books of contracts tell it once more.
 _OF_POPULATIONS: Final = frozenset({Action.POPULATION_SUSPENDED, Action.POPULATION_RESUMED})
-# A row, named for people, and what must be on record of it.
-_Due = tuple[str, Act]
-_Key = tuple[str, str, str | None, int | None, bytes]
+# Of these the row itself says who did it, by which client; of a signature, for whom.
+_BY_CLIENTS: Final = frozenset(
+    {
+        Action.CONTRACT_SUSPENDED,
+        Action.RESUME_AGREED,
+        Action.CONTRACT_RESUMED,
+        Action.TERMINATION_AGREED,
+        Action.CONTRACT_TERMINATED,
+        *_OF_POPULATIONS,
+    }
+)
+# Recorded with the time of another row, or of none: the ledger's own times are for its witness to tell.
+_UNTIMED: Final = frozenset({Action.POPULATION_REGISTERED, Action.BUDGET_GRANTED, Action.LEDGER_CORRECTED})
+# A row, named for people, what must be on record of it, and when it was done.
+_Due = tuple[str, Act, datetime | None]
+_Key = tuple[str, str, str | None, int | None, bytes, tuple[str | None, str | None], datetime | None]
 
 
 class ExportUnreadable(ValueError):
@@ -100,6 +116,7 @@ def verify_books(database: Database) -> VerifiedBooks:
             broken += check_chain(book, links, head)
         records = [record for book in books.values() for record in book]
         broken += _compare(records, [*_due(stores, broken)])
+        broken += _told(records, stores)
         broken += _revocations(records, [*_readable(stores.stored.signing_keys(), [])])
         broken += _unknown_releases(records, {row.id for row in _readable(stores.stored.releases(), [])})
     return VerifiedBooks(len(heads), len(records), tuple(broken))
@@ -107,13 +124,14 @@ def verify_books(database: Database) -> VerifiedBooks:
 
 def _compare(records: Iterable[AuditRecord], due: Iterable[_Due]) -> Iterator[Broken]:
     """Each row has its record, and each record of a row has one."""
-    rows = [(what, _key(act)) for what, act in due]
+    rows = [(what, _key(act, at)) for what, act, at in due]
     unrecorded = Counter(key for _, key in rows)
     for record in records:
         if not _is_of_a_row(record.act):
             continue
-        if unrecorded[_key(record.act)] > 0:
-            unrecorded[_key(record.act)] -= 1
+        key = _key(record.act, record.recorded_at)
+        if unrecorded[key] > 0:
+            unrecorded[key] -= 1
         else:
             what = record.act.action.replace("_", " ")
             yield Broken(record.act.book, record.sequence, f"says {what}, and no other table bears that out")
@@ -149,8 +167,58 @@ def _revocations(records: Iterable[AuditRecord], keys: Iterable[SigningKey]) -> 
         yield Broken(record.act.book, record.sequence, "says signing key revoked, and there is no such key")
 
 
-def _key(act: Act) -> _Key:
-    return act.book, act.action, act.contract_id, act.contract_version, canonical_bytes(act.subject)
+def _told(records: Iterable[AuditRecord], stores: Stores) -> Iterator[Broken]:
+    """A population's suspension is on record in the book of each contract that a party had signed, and in no book of a
+    contract without having happened. A mere proposal may have been made in the same instant, so it is not asked for."""
+    told = {
+        (record.act.contract_id, *_key(_anywhere(record.act), record.recorded_at)): record
+        for record in records
+        if record.act.action in _OF_POPULATIONS and record.act.contract_id is not None
+    }
+    contracts = [*_readable(stores.stored.contracts(), [])]
+    borne_out = set()
+    for event in _readable(stores.stored.population_events(), []):
+        key = _key(_anywhere(acts.population_moved(event, "")), event.recorded_at)
+        borne_out.add(key)
+        for contract_id in sorted(_drawing_on(contracts, event)):
+            if (contract_id, *key) not in told:
+                what = f"event {event.sequence} of {event.population} is not on record as it is stored"
+                yield Broken(contract_book(contract_id), None, what)
+    for (_, *found), record in told.items():
+        if tuple(found) not in borne_out:
+            what = record.act.action.replace("_", " ")
+            yield Broken(record.act.book, record.sequence, f"says {what}, and no other table bears that out")
+
+
+def _anywhere(act: Act) -> Act:
+    """What was done, whichever book tells of it."""
+    return replace(act, book="", contract_id=None, contract_version=None)
+
+
+def _drawing_on(contracts: Iterable[ContractRecord], event: PopulationEvent) -> set[str]:
+    return {
+        record.id
+        for record in contracts
+        if any(signature.signed_at <= event.recorded_at for signature in record.signatures)
+        and _names(record, event.population)
+    }
+
+
+def _names(record: ContractRecord, population: str) -> bool:
+    try:
+        return any(party.population == population for party in terms_of(record).parties)
+    except ContractAltered:
+        return False  # which its own record tells
+
+
+def _key(act: Act, at: datetime | None) -> _Key:
+    who: tuple[str | None, str | None] = (None, None)
+    if act.action in _BY_CLIENTS:
+        who = act.organisation, act.client
+    elif act.action == Action.CONTRACT_SIGNED:
+        who = act.organisation, None
+    when = None if act.action in _UNTIMED else at
+    return act.book, act.action, act.contract_id, act.contract_version, canonical_bytes(act.subject), who, when
 
 
 def _due(stores: Stores, broken: list[Broken]) -> Iterator[_Due]:
@@ -158,39 +226,43 @@ def _due(stores: Stores, broken: list[Broken]) -> Iterator[_Due]:
     contracts = {(row.id, row.version): row for row in _readable(stores.stored.contracts(), broken)}
     for contract in contracts.values():
         if contract.stage is Stage.PROPOSED:
-            yield f"version {contract.version}", acts.proposed(CONSOLE, contract)
+            yield f"version {contract.version}", acts.proposed(CONSOLE, contract), contract.proposed_at
         for signature in contract.signatures:
-            yield f"the signature of {signature.organisation}", acts.signed(CONSOLE, contract, signature)
+            signed = acts.signed(By(signature.organisation), contract, signature)
+            yield f"the signature of {signature.organisation}", signed, signature.signed_at
     for event in _readable(stores.stored.contract_events(), broken):
-        yield f"event {event.sequence}", acts.happened(event)
+        yield f"event {event.sequence}", acts.happened(event), event.recorded_at
     for release in _readable(stores.stored.releases(), broken):
         under = contracts.get((release.contract_id, release.contract_version))
         if under is None:
             broken.append(Broken(contract_book(release.contract_id), None, f"release {release.id} has no contract"))
         else:
-            yield f"release {release.id}", acts.accepted(CONSOLE, under, release)
+            yield f"release {release.id}", acts.accepted(CONSOLE, under, release), release.released_at
 
 
 def _of_parties(stores: Stores, broken: list[Broken]) -> Iterator[_Due]:
     providers = {}
     for organisation in stores.parties.list_organisations():
-        yield f"organisation {organisation.id}", acts.organisation_registered(CONSOLE, organisation)
+        registered = acts.organisation_registered(CONSOLE, organisation)
+        yield f"organisation {organisation.id}", registered, organisation.created_at
         for population in stores.parties.list_populations(organisation.id):
             providers[population.id] = organisation.id
-            yield f"population {population.id}", acts.population_registered(CONSOLE, population)
+            yield f"population {population.id}", acts.population_registered(CONSOLE, population), None
     for client in _readable(stores.stored.clients(), broken):
-        yield f"client {client.id}", acts.client_registered(CONSOLE, client)
+        yield f"client {client.id}", acts.client_registered(CONSOLE, client), client.created_at
+        if client.revoked_at is not None:
+            yield f"the revocation of client {client.id}", acts.client_revoked(CONSOLE, client), client.revoked_at
     for key in _readable(stores.stored.signing_keys(), broken):
-        yield f"signing key {key.kid}", acts.signing_key_registered(CONSOLE, key)
+        yield f"signing key {key.kid}", acts.signing_key_registered(CONSOLE, key), key.created_at
     for moved in _readable(stores.stored.population_events(), broken):
         if moved.population in providers:
             what = f"event {moved.sequence} of {moved.population}"
-            yield what, acts.population_moved(moved, providers[moved.population])
+            yield what, acts.population_moved(moved, providers[moved.population]), moved.recorded_at
     recorded = {EntryKind.GRANT: acts.budget_granted, EntryKind.CORRECTION: acts.ledger_corrected}
     for entry in _readable(stores.stored.entries(), broken):
         if entry.kind in recorded and entry.population in providers:
             what = f"entry {entry.sequence} of {entry.population}"
-            yield what, recorded[entry.kind](CONSOLE, providers[entry.population], entry)
+            yield what, recorded[entry.kind](CONSOLE, providers[entry.population], entry), None
 
 
 def _readable(rows: Iterable[T | Unreadable], broken: list[Broken]) -> Iterator[T]:

@@ -1,24 +1,32 @@
 """Two versions of a contract side by side."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from contracts.canonical import digest_of
-from contracts.differences.meaning import Group, group_of, words
-from contracts.differences.trees import Kind, changes
+from contracts.differences.meaning import Group, group_of, pools_text, words
+from contracts.differences.trees import Change, Kind, changes
 from contracts.ledger.statements import ceilings
 from contracts.parties import JsonObject
 from contracts.rendering.losses import loss_text
+from contracts.succession import without_plans
 from contracts.terms import FeedTerms, Terms, read_terms
 from privacy.plan import MeasurementPlan
 from privacy.strategy import BudgetTooSmall, make_plan
 from privacy.units import rho_text
 
+# More are counted and not told: two large documents could else have megabytes of them for an answer.
+MAX_DIFFERENCES: Final = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One term that differs. Of what was added there is no old pointer, of what was removed no new one."""
+    """One term that differs. Of what was added there is no old pointer, of what was removed no new one.
+
+    old_omitted, new_omitted: how many further values of a list are not in old and in new.
+    """
 
     group: Group
     kind: Kind
@@ -27,39 +35,76 @@ class Difference:
     old: Any
     new: Any
     words: str
+    old_omitted: int = 0
+    new_omitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """How many differences below one field of the document are not told one by one."""
+
+    group: Group
+    pointer: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """consequences: what the differences together do to losses and to releases. differences: by group."""
+    """consequences: what the differences together do to losses and to releases. differences: by group, the first
+    MAX_DIFFERENCES of them; omitted: the others."""
 
     consequences: tuple[str, ...]
     differences: tuple[Difference, ...]
+    omitted: tuple[Omitted, ...] = ()
 
 
 def compare(old: JsonObject, new: JsonObject) -> Differences:
     """All that differs. Raises ValueError, KeyError or TypeError for documents that make no sense."""
     old_terms, new_terms = read_terms(old), read_terms(new)
-    found = [
-        Difference(
-            group_of(change), change.kind, change.old_pointer, change.new_pointer, change.old, change.new,
-            words(change, old_terms, new_terms),
-        )
-        for change in changes(_without_plans(old), _without_plans(new))
-    ]  # fmt: skip
-    found += _plans(old, new)
-    order = list(Group)
-    consequences = (*_losses(old_terms, new_terms), *_generations(old_terms, new_terms))
-    return Differences(consequences, tuple(sorted(found, key=lambda each: order.index(each.group))))
+    order, plans = list(Group), [*_plans(old, new)]
+    different = (each for each in changes(without_plans(old), without_plans(new)) if not _follows(each, old, new))
+    found = sorted(different, key=lambda change: order.index(group_of(change)))
+    room = MAX_DIFFERENCES - len(plans)
+    told = [*(_difference(change, old_terms, new_terms) for change in found[:room]), *plans]
+    pools = pools_text(old_terms, new_terms)
+    consequences = (*_losses(old_terms, new_terms), *_generations(old_terms, new_terms), *pools, *_unplanned(old, new))
+    return Differences(
+        consequences, tuple(sorted(told, key=lambda each: order.index(each.group))), tuple(_omitted(found[room:]))
+    )
 
 
-def _without_plans(document: JsonObject) -> JsonObject:
-    feeds = [{name: value for name, value in feed.items() if name != "plan"} for feed in document["feeds"]]
-    return {**document, "feeds": feeds}
+def _difference(change: Change, old: Terms, new: Terms) -> Difference:
+    return Difference(
+        group_of(change), change.kind, change.old_pointer, change.new_pointer, change.old, change.new,
+        words(change, old, new), *change.omitted,
+    )  # fmt: skip
+
+
+def _omitted(untold: list[Change]) -> Iterator[Omitted]:
+    pointers = ((group_of(each), each.new_pointer or each.old_pointer or "") for each in untold)
+    for (group, field), count in Counter((group, pointer.split("/")[1]) for group, pointer in pointers).items():
+        yield Omitted(group, f"/{field}", count)
+
+
+def _follows(change: Change, old: JsonObject, new: JsonObject) -> bool:
+    """Another version names another one before it: that goes without saying."""
+    return change.names == ("previous_digest",) and old["version"] != new["version"]
+
+
+def _unplanned(old: JsonObject, new: JsonObject) -> Iterator[str]:
+    if _is_planned(old) is not _is_planned(new):
+        which = "first" if _is_planned(new) else "second"
+        yield f"The {which} has no measurement plans yet: they are made of its other terms when it is proposed."
+
+
+def _is_planned(document: JsonObject) -> bool:
+    return any(feed.get("plan") for feed in document["feeds"])
 
 
 def _plans(old: JsonObject, new: JsonObject) -> Iterator[Difference]:
-    """A plan follows from the other terms, so it is told by its size, cost and digest."""
+    """A plan follows from the other terms, so it is told by its size, cost and digest; and where both have theirs."""
+    if not (_is_planned(old) and _is_planned(new)):
+        return
     olds, news = _plans_by_feed(old), _plans_by_feed(new)
     for feed in dict.fromkeys((*olds, *news)):
         (old_pointer, before), (new_pointer, after) = olds.get(feed, (None, None)), news.get(feed, (None, None))

@@ -1,10 +1,13 @@
 """What a difference means, for the people who sign: which group it belongs to, and its words."""
 
+from collections.abc import Iterator
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final
 
-from contracts.differences.trees import Change, Kind
+from contracts.differences.trees import MAX_VALUES, Change, Kind
 from contracts.ledger.statements import loss
+from contracts.parties import Role
 from contracts.rendering.losses import loss_text
 from contracts.rendering.parts import label, leaves, value_text
 from contracts.terms import Terms
@@ -42,6 +45,9 @@ _GROUPS: Final = {
 }
 _ONE_OF: Final = {"parties": "party", "feeds": "feed", "grants": "grant of", "tables": "table", "draws": "draw"}
 
+# What a grant is about where it says so, and about any where it does not.
+_NARROWING: Final = ("dimensions", "feeds", "periods", "purposes")
+
 
 def group_of(change: Change) -> Group:
     if change.names[:2] == ("rules", "off_limits"):
@@ -57,9 +63,12 @@ def words(change: Change, old: Terms, new: Terms) -> str:
             return _of_loss(f"the ceiling of {population}", change, old, new)
         case ("feeds", feed, "rho"):
             return _of_loss(f"the ceiling of the feed {feed}", change, old, new)
-        case ("grants", _, list_name, item) if change.kind is not Kind.CHANGED:
-            gains = "gains" if change.kind is Kind.ADDED else "loses"
-            return f"{_what(change.names[:2])} {gains} {item} in {label((list_name,))}"
+        case ("grants", _, list_name) if change.kind is Kind.VALUES:
+            return f"{_gains(_what(change.names[:2]), change)} in {label((list_name,))}"
+        case ("grants", _, name) if name in _NARROWING and None in (change.old, change.new):
+            # A grant without the list is not narrowed by it, whether it is null or left out.
+            before, after = (f"{_text(each)} only" if each else "any" for each in (change.old, change.new))
+            return f"{what}: {after}, instead of {before}"
         case _:
             return _plainly(what, change)
 
@@ -84,9 +93,23 @@ def _plainly(what: str, change: Change) -> str:
         case Kind.REMOVED:
             return f"{what} is removed{_with(change.old, change.names[-1])}"
         case Kind.REORDERED:
-            return f"{what}: in another order, {value_text(change.new)} instead of {value_text(change.old)}"
+            old, new = (_values(*each) for each in zip((change.old, change.new), change.omitted, strict=True))
+            return f"{what}: in another order, {new} instead of {old}"
+        case Kind.VALUES:
+            return _gains(what, change)
         case Kind.CHANGED:
             return f"{what}: {_text(change.new)} instead of {_text(change.old)}"
+
+
+def _gains(what: str, change: Change) -> str:
+    pairs = (("loses", change.old, change.omitted[0]), ("gains", change.new, change.omitted[1]))
+    return f"{what} {' and '.join(f'{verb} {_values(values, more)}' for verb, values, more in pairs if values)}"
+
+
+def _values(values: list[Any], omitted: int = 0) -> str:
+    """The first of them."""
+    more = omitted + len(values[MAX_VALUES:])
+    return value_text(values[:MAX_VALUES]) + (f" and {more:,} more" if more else "")
 
 
 def _what(names: tuple[str, ...]) -> str:
@@ -110,4 +133,41 @@ def _with(value: Any, name: str) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, dict | list) or not value:
         return value_text(value)
-    return "; ".join(f"{label(path)} {value_text(leaf)}".strip() for path, leaf in leaves(value))
+    found = leaves(value)
+    said = [f"{label(path)} {_leaf(leaf)}".strip() for path, leaf in islice(found, MAX_VALUES)]
+    more = sum(1 for _ in found)
+    return "; ".join([*said, *([f"and {more:,} more"] if more else [])])
+
+
+def _leaf(value: Any) -> str:
+    return _values(value) if isinstance(value, list) and value else value_text(value)
+
+
+def pools_text(old: Terms, new: Terms) -> Iterator[str]:
+    """What another set of payers, or another min_payers, does to the periods that are open already
+    (contracts/statistics/steps.py)."""
+    before, after = (
+        [party.organisation for party in terms.parties if party.role is Role.PAYER] for terms in (old, new)
+    )
+    least = new.rules.min_payers
+    for name in [name for name in before if name not in after]:
+        yield (
+            f"{name} leaves: periods in whose pool it was open are answered to nobody else until it is back, but for "
+            "steps of other payers."
+        )
+    joining = [name for name in after if name not in before]
+    if joining:
+        yield (
+            f"{', '.join(joining)}: in periods that are open already, who joins is pooled once {least} payers or more "
+            "that are in no pool yet have posted."
+        )
+    if least < old.rules.min_payers:
+        yield (
+            f"min_payers falls from {old.rules.min_payers} to {least} for periods whose first release comes later; "
+            "those released before keep the larger."
+        )
+    elif least > old.rules.min_payers:
+        yield (
+            f"min_payers rises from {old.rules.min_payers} to {least}: periods that were opened in smaller steps are "
+            "shown in larger ones, or closed."
+        )

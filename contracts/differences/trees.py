@@ -10,12 +10,13 @@ from contracts.canonical import canonical_bytes
 
 
 class Kind(StrEnum):
-    """How something differs."""
+    """How something differs. values: what a list of plain values lost (old) and gained (new)."""
 
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
     REORDERED = "reordered"
+    VALUES = "values"
 
 
 # What tells the elements of a list apart, by the name of the list.
@@ -28,6 +29,9 @@ _IDENTITY: Final = {
 }
 # And for lists of another version: the first of these that every element has, and no two share.
 _USUAL: Final = ("id", "name", "organisation", "population", "role")
+
+# So many values of one list are told; each list that is longer says so.
+MAX_VALUES: Final = 50
 
 Key = tuple[object, ...]
 
@@ -46,7 +50,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that differs. Of what was added there is no old pointer, of what was removed no new one (RFC 6901)."""
+    """One thing that differs. Of what was added there is no old pointer, of what was removed no new one (RFC 6901).
+
+    omitted: how many values of a list are left out of old and of new.
+    """
 
     kind: Kind
     names: tuple[str, ...]
@@ -54,6 +61,7 @@ class Change:
     new_pointer: str | None
     old: Any
     new: Any
+    omitted: tuple[int, int] = (0, 0)
 
 
 def changes(old: Any, new: Any, place: Place = Place()) -> Iterator[Change]:
@@ -81,6 +89,13 @@ def _of_lists(old: list[Any], new: list[Any], place: Place) -> Iterator[Change]:
     old_keys, new_keys = _keys(old, new, place.names[-1] if place.names else "")
     olds = {key: i for i, key in enumerate(old_keys)}
     news = {key: i for i, key in enumerate(new_keys)}
+    if not any(isinstance(item, dict | list) for item in (*old, *new)):
+        gone = [old[i] for key, i in olds.items() if key not in news]
+        come = [new[i] for key, i in news.items() if key not in olds]
+        if gone or come:
+            yield _listed(Kind.VALUES, place, gone, come)
+        olds = {key: i for key, i in olds.items() if key in news}
+        news = {key: i for key, i in news.items() if key in olds}
     for key, i in olds.items():
         if key not in news:
             yield _removed(place.below(_key_text(key), i, i), old[i])
@@ -90,8 +105,14 @@ def _of_lists(old: list[Any], new: list[Any], place: Place) -> Iterator[Change]:
         if key not in olds:
             yield _added(place.below(_key_text(key), i, i), new[i])
     if [key for key in old_keys if key in news] != [key for key in new_keys if key in olds]:
-        names = [[_key_text(key) for key in keys] for keys in (old_keys, new_keys)]
-        yield Change(Kind.REORDERED, place.names, place.old_pointer, place.new_pointer, *names)
+        before, after = ([_key_text(key) for key in keys] for keys in (old_keys, new_keys))
+        yield _listed(Kind.REORDERED, place, before, after)
+
+
+def _listed(kind: Kind, place: Place, old: list[Any], new: list[Any]) -> Change:
+    omitted = (max(0, len(old) - MAX_VALUES), max(0, len(new) - MAX_VALUES))
+    pointers = (place.old_pointer, place.new_pointer)
+    return Change(kind, place.names, *pointers, old[:MAX_VALUES], new[:MAX_VALUES], omitted)
 
 
 def _removed(place: Place, value: Any) -> Change:
@@ -119,6 +140,8 @@ def _identity(item: dict[str, Any], fields: Sequence[str]) -> Key | None:
 
 
 def _hashable(value: Any) -> object:
+    if isinstance(value, dict):
+        return canonical_bytes(value).decode()
     return " x ".join(map(str, value)) if isinstance(value, list) else value
 
 

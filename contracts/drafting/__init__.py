@@ -7,19 +7,25 @@ The form of the document (names, types) was checked at the door.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
+from typing import Final
 
+from contracts.canonical import canonical_size
 from contracts.drafting.document import document_faults, party_faults, succession_faults
 from contracts.drafting.feeds import feed_faults
 from contracts.drafting.grants import grant_faults, purpose_faults
 from contracts.drafting.life_tables import life_table_faults
 from contracts.drafting.losses import privacy_faults
 from contracts.drafting.settlement import settlement_faults
+from contracts.drafting.succession import meaning_faults
 from contracts.parties import JsonObject
 from contracts.ports import Stores
 from contracts.records import ContractRecord
 from contracts.refusals import ContractInvalid, Fault, first_faults
 
-__all__ = ["check_amendment", "check_draft", "check_terms"]
+__all__ = ["MAX_BYTES", "check_amendment", "check_draft", "check_terms"]
+
+# Of a document in its RFC 8785 form, without its plans, which are bounded by themselves (`contracts.drafting.plans`).
+MAX_BYTES: Final = 2**20
 
 
 def check_draft(
@@ -35,6 +41,7 @@ def check_draft(
 
     statistics: the names that a grant may hold. max_cells: the most numbers that one period of a feed may consist of.
     """
+    _require_size(document)
     _refuse(chain(party_faults(document, stores, drafted_by), _term_faults(document, statistics, max_cells, today)))
 
 
@@ -43,12 +50,23 @@ def check_amendment(document: JsonObject, before: Sequence[ContractRecord], cont
 
     contract_id: what its id must be, if that is settled.
     """
-    _refuse(succession_faults(document, before, contract_id or (before[-1].id if before else None)))
+    _require_size(document)
+    settled = contract_id or (before[-1].id if before else None)
+    _refuse(chain(succession_faults(document, before, settled), dict.fromkeys(meaning_faults(document, before))))
 
 
 def check_terms(document: JsonObject, *, statistics: frozenset[str], max_cells: int, today: date) -> None:
     """The same without asking who is registered here, for previews: a contract can be weighed before anyone is."""
+    _require_size(document)
     _refuse(_term_faults(document, statistics, max_cells, today))
+
+
+def _require_size(document: JsonObject) -> None:
+    """Before anything else is looked at: every version is read and compared again and again. Raises ContractInvalid."""
+    size = canonical_size(document)
+    if size > MAX_BYTES:
+        message = f"{size} bytes in its canonical form; write {MAX_BYTES} or less: shorten the longest vocabularies"
+        _refuse([Fault("", "contract_too_large", message)])
 
 
 def _term_faults(document: JsonObject, statistics: frozenset[str], max_cells: int, today: date) -> Iterator[Fault]:

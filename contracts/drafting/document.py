@@ -7,7 +7,7 @@ from typing import Final
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
 from contracts.ports import Stores
-from contracts.records import ContractRecord
+from contracts.records import MAX_VERSIONS, ContractRecord
 from contracts.refusals import Fault
 from contracts.terms import MIN_PAYERS_DEFAULT, repeated
 
@@ -31,7 +31,10 @@ def succession_faults(
         yield Fault("/id", "id_differs", f"this is the contract {contract_id}, in all its versions")
     previous = before[-1] if before else None
     version, digest = (previous.version + 1, previous.digest) if previous else (1, None)
-    if document["version"] != version:
+    if version > MAX_VERSIONS:
+        message = f"a contract has at most {MAX_VERSIONS} versions; agree on a new one under another id, and end this"
+        yield Fault("/version", "versions_too_many", message)
+    elif document["version"] != version:
         yield Fault("/version", "version_differs", f"write {version}: versions follow one another")
     if document.get("previous_digest") != digest:
         wanted = f"the digest of version {previous.version}, {digest}" if previous else "null, as nothing came before"
@@ -41,14 +44,19 @@ def succession_faults(
 
 def _populations_kept(document: JsonObject, versions: Sequence[ContractRecord]) -> Iterator[Fault]:
     """What a party released stays that of the population it came from, through all versions, even if it left and comes
-    back."""
-    before = {party["organisation"]: party for record in versions for party in record.document["parties"]}
+    back. What others proposed and it never signed says nothing of it."""
+    before = {
+        party["organisation"]: party
+        for record in versions
+        for party in record.document["parties"]
+        if any(signature.organisation == party["organisation"] for signature in record.signatures)
+    }
     for i, party in enumerate(document["parties"]):
         kept = before.get(party["organisation"], party)
         if party["role"] != kept["role"]:
-            yield Fault(f"/parties/{i}/role", "role_differs", f"{kept['role']}, as in the versions before")
+            yield Fault(f"/parties/{i}/role", "role_differs", f"{kept['role']}, as in the versions that it signed")
         if party["population"] != kept["population"]:
-            message = f"{kept['population']}, as in the versions before"
+            message = f"{kept['population']}, as in the versions that it signed"
             yield Fault(f"/parties/{i}/population", "population_differs", message)
 
 

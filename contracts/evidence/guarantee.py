@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.evidence.given import Given
-from contracts.evidence.losses import LossAt, chance_text, deltas_of, loss_at, loss_text, percent_up, rounded_up
+from contracts.evidence.losses import LossAt, deltas_of, loss_at, loss_text, rounded_up
 from contracts.parties import JsonObject
 from contracts.privacy_unit import adds_up_text, providers_at_most, unit_ceiling_nano, unit_text
 from contracts.rendering.pages import Block, Bullets, Facts, Paragraph, Section, Table
+from contracts.rendering.rounding import chance_text, percent_up
 from contracts.terms import Terms
 from privacy.adversary import belief_at_most, chance_of_certainty, right_guesses
 
@@ -246,7 +247,7 @@ def _sentences(found: Guarantee) -> Iterator[str]:
             f"Of {learned.of}: whatever else the attacker knows, if beforehand it holds it {even.prior:.0%} likely "
             f"that the person is in the data, afterwards it holds it at most {percent_up(even.at_most)} likely "
             f"({from_others}), except with probability {found.delta}. From {even.prior:.0%}, its best guess is right "
-            f"in about {percent_up(even.right_after)} of cases, where {even.right_before:.0%} needs no release at all."
+            f"in at most {percent_up(even.right_after)} of cases, where {even.right_before:.0%} needs no release."
         )
 
 

@@ -1,11 +1,15 @@
 """What to do on a suspected breach of this very contract: who, by which command, within how many hours."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from contracts.evidence.given import Given
 from contracts.evidence.losses import LossAt, loss_at, loss_text
 from contracts.rendering.pages import Bullets, Paragraph, Section, Table
 from contracts.terms import Terms
+
+_OPERATOR: Final = "the operator, on the machine of the exchange"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +31,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Incidents:
-    """notice_hours: as the contract's obligations say; None where it says nothing. stolen_database: the most that it
-    lets anybody learn of one person in everything."""
+    """notice_hours: as the contract's obligations say; None where it says nothing. stolen_database: the most that this
+    contract's releases in it let anybody learn of one person in everything. stolen_of_own_population: by everything
+    that may ever be released of it, under every contract: its lifetime grants; None where they are not known."""
 
     notice_hours: int | None
     audit_rights: bool | None
     steps: tuple[Step, ...]
     notices: tuple[Notice, ...]
     stolen_database: LossAt
+    stolen_of_own_population: LossAt | None
     undoable: tuple[str, ...]
 
 
@@ -47,6 +53,7 @@ def incidents(given: Given, terms: Terms) -> Incidents:
         steps=_steps(terms),
         notices=tuple(Notice(name, tuple(n for n in organisations if n != name)) for name in organisations),
         stolen_database=loss_at(sum(terms.privacy.ceilings_nano.values()), terms),
+        stolen_of_own_population=_granted(given, terms),
         undoable=(
             "A release is out for ever: what it reveals of one person stays bounded by its loss, and is not taken "
             "back.",
@@ -56,31 +63,28 @@ def incidents(given: Given, terms: Terms) -> Incidents:
     )
 
 
+def _granted(given: Given, terms: Terms) -> LossAt | None:
+    return None if given.statement is None else loss_at(int(given.statement["granted"]["rho_nano"]), terms)
+
+
 def _steps(terms: Terms) -> tuple[Step, ...]:
-    suspensions = tuple(
-        Step(
-            f"Or stop all that draws on {party.population}, under every contract",
-            f"{party.organisation}, or the operator",
-            f"parley population suspend {party.population} --reason TEXT",
-        )
-        for party in terms.parties
-    )
     return (
         Step(
             "Suspend the contract: nothing more is posted or asked, tokens that are out included",
-            "any party by itself, or the operator",
+            "any party by itself",
             f"parley contract suspend {terms.id} --reason TEXT",
         ),
-        *suspensions,
+        Step("The same", _OPERATOR, f"parley operator suspend {terms.id} --reason TEXT"),
+        *_of_populations("Or stop all that draws on {}, under every contract", "suspend", terms),
         Step(
             "Revoke a signing key that somebody else may have; what it signed is then shown to be in doubt",
             "its organisation",
             "parley keys revoke KID --reason TEXT --compromised",
         ),
         Step(
-            "Remove a client whose key was stolen, in the database; its tokens end by themselves within 300 seconds",
-            "the operator; there is no command for it yet",
-            "",
+            "Revoke a client whose key was stolen; its tokens that are out stop at once",
+            _OPERATOR,
+            "parley client revoke ID --reason TEXT",
         ),
         Step("Keep the record of who did what", "every party", f"parley audit export {terms.id} --out FILE"),
         Step("Verify that nothing of it was changed", "every party", "parley audit verify FILE"),
@@ -89,18 +93,30 @@ def _steps(terms: Terms) -> tuple[Step, ...]:
             "every party",
             f"parley ledger verify --contract {terms.id}",
         ),
-        Step("After a restored backup: compare the ledger with its witness", "the operator", "parley ledger reconcile"),
+        Step("After a restored backup: compare the ledger with its witness", _OPERATOR, "parley ledger reconcile"),
         Step(
             "Resume, once all parties agree",
-            "all parties, or the operator with a recorded reason",
+            "all parties, each by itself",
             f"parley contract resume {terms.id} --reason TEXT",
         ),
+        Step("The same, in place of their agreement", _OPERATOR, f"parley operator resume {terms.id} --reason TEXT"),
+        *_of_populations("Lift one's own suspension of {}", "resume", terms),
         Step(
             "Or terminate for good",
-            "all parties, or the operator with a recorded reason",
+            "all parties, each by itself",
             f"parley contract terminate {terms.id} --reason TEXT",
         ),
+        Step("The same, in place of their agreement", _OPERATOR, f"parley operator terminate {terms.id} --reason TEXT"),
     )
+
+
+def _of_populations(what: str, command: str, terms: Terms) -> Iterator[Step]:
+    """Its owner and the operator each have a command of their own."""
+    for party in terms.parties:
+        name = party.population
+        own = f"parley contract {command} --population {name} --reason TEXT"
+        yield Step(what.format(name), party.organisation, own)
+        yield Step(what.format(name), _OPERATOR, f"parley population {command} {name} --reason TEXT")
 
 
 def incidents_section(found: Incidents) -> Section:
@@ -130,12 +146,21 @@ def incidents_section(found: Incidents) -> Section:
                 (
                     Paragraph(
                         "Releases, which are noisy, and names, terms, public keys and the record of who did what. No "
-                        "exact number, and no key that signs for a party. Of one person in every population of this "
-                        f"contract, at most {loss_text(found.stolen_database)}, and no more than what the answers "
-                        "reveal anyway."
+                        "exact number, and no key that signs for a party. This contract's releases tell of one person "
+                        f"in every population of this contract at most {loss_text(found.stolen_database)}."
+                    ),
+                    Paragraph(
+                        "The database holds the releases of every contract, and others may draw on the same "
+                        f"populations: of a population, all together, up to its lifetime grants. {_of_own(found)}"
                     ),
                 ),
             ),
             Section("What cannot be undone", (Bullets(found.undoable),)),
         ),
     )
+
+
+def _of_own(found: Incidents) -> str:
+    if found.stolen_of_own_population is None:
+        return "What was granted to your own is not known to this packet: see your ledger."
+    return f"To your own population was granted, over all contracts, {loss_text(found.stolen_of_own_population)}."

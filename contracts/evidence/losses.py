@@ -37,14 +37,3 @@ def rounded_up(value: float, decimals: int = 2) -> str:
     """Up to what is shown: 0.43 for 0.4201."""
     scale = 10**decimals
     return f"{ceil(value * scale) / scale:.{decimals}f}"
-
-
-def percent_up(share: float) -> str:
-    """Up to a hundredth of a percent."""
-    return f"{rounded_up(100 * share)}%"
-
-
-def chance_text(chance: float) -> str:
-    if chance >= 0.5:
-        return percent_up(chance)
-    return "less than 1 in a billion" if chance < 1e-9 else f"about 1 in {int(1 / chance):,}"

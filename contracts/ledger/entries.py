@@ -137,8 +137,8 @@ class Purchase:
 
 _NEW_BUDGET: Final = {
     "population": "New budget comes only by a recorded grant.",
-    "contract": "This ceiling is a signed term of the contract.",
-    "feed": "This ceiling is a signed term of the contract.",
+    "contract": "This ceiling is a signed term of the contract; only an amendment changes it.",
+    "feed": "This ceiling is a signed term of the contract; only an amendment changes it.",
 }
 
 

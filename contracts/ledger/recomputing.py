@@ -21,11 +21,14 @@ from privacy.sensitivity import root_up
 ContractKey = tuple[str, int]
 # What it is, what is recorded, and what should be.
 Expected = tuple[str, object, object]
-# What a correction may say of the entry that it restores.
-RESTORED: Final = (
-    "entry_id", "kind", "recorded_at", "grant_nano", "charge_nano", "k", "first", "contract_id", "contract_version",
-    "feed", "generation", "period", "restatement", "submission_id", "attempt",
-)  # fmt: skip
+# What a correction says of the entry that it restores, by the kind of that.
+RESTORED: Final = {
+    "grant": ("entry_id", "kind", "recorded_at", "grant_nano"),
+    "debit": (
+        "entry_id", "kind", "recorded_at", "charge_nano", "k", "first", "contract_id", "contract_version", "feed",
+        "generation", "period", "restatement", "submission_id", "attempt",
+    ),
+}  # fmt: skip
 # What working with an altered row or document can raise.
 NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -157,8 +160,9 @@ class _Walk:
     def _correction(self, entry: Entry) -> Iterator[Expected]:
         """What it restores is the witness's word; what that adds up to is reckoned here."""
         event, lost = entry.event, entry.event["restores"] or {}
+        if entry.event["restores"] is not None:
+            yield from self._restorable(lost)
         yield from _nothing_else("event", event, ("reason", "restores", *(("k", "first") if entry.is_charge else ())))
-        yield from _nothing_else("event.restores", lost, RESTORED)
         if not isinstance(event.get("reason"), str):
             yield "event.reason", "none", "the reason of the correction"
         increment, first = self._restored(entry, lost) if entry.is_charge else (0, None)
@@ -173,6 +177,25 @@ class _Walk:
             yield name, getattr(entry, name), None
         for name in ("feed", "period", "generation", "restatement", "attempt"):
             yield name, getattr(entry, name), lost.get(name)
+
+    def _restorable(self, lost: JsonObject) -> Iterator[Expected]:
+        """It says all of a debit or a grant, and a debit was charged what its contract planned, if that is at hand."""
+        members = RESTORED.get(lost.get("kind", ""))
+        if members is None:
+            yield "event.restores.kind", str(lost.get("kind")), "debit or grant"
+            return
+        yield from _nothing_else("event.restores", lost, members)
+        for name in (name for name in members if name not in lost):
+            yield f"event.restores.{name}", "nothing", "something"
+        for name in (name for name in ("charge_nano", "grant_nano") if name in members and name in lost):
+            yield f"event.restores.{name}: kind of value", type(lost[name]).__name__, "int"
+        if members == RESTORED["debit"] and lost.get("charge_nano", 0) < 1:
+            yield "event.restores.charge_nano", lost.get("charge_nano"), "1 or more"
+        terms = self._contracts.get((lost.get("contract_id", ""), lost.get("contract_version", 0)))
+        feed = terms.find_feed(lost.get("feed", "")) if terms else None
+        # Another contract may bear the name by now, if the database lost that of the debit too.
+        if feed is not None and feed.generation == lost.get("generation"):
+            yield "event.restores.charge_nano", lost.get("charge_nano"), feed.get_plan().charge_nano
 
     def _restored(self, entry: Entry, lost: JsonObject) -> tuple[int, bool]:
         """By how much the loss rose, and whether the period was measured for the first time."""

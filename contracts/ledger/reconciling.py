@@ -7,24 +7,37 @@ fell behind (its file was lost or rewound) is told what the database knows.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from contracts.audit.acts import CONSOLE, ledger_corrected, population_registered
 from contracts.audit.chain import append
 from contracts.audit.records import Act
 from contracts.ledger.entries import Account, Entry
-from contracts.ledger.witnessing import Head, entry_line, head_json, head_of, restored, witnessed_head
+from contracts.ledger.witnessing import (
+    Head,
+    agrees,
+    entry_line,
+    head_json,
+    head_of,
+    restored,
+    told,
+    vouches_for_nothing,
+    witnessed_head,
+)
 from contracts.parties import JsonObject, Population
 from contracts.ports import Clock, Database, Stores, Witness, WitnessText
 from contracts.refusals import Conflict, PopulationNotFound
-
-_BEGUN: Final = "the witness was begun"
 
 
 class WitnessNotEmpty(Conflict):
     """There is a witness already, which is not to be begun anew."""
 
     code = "witness-not-empty"
+
+
+class LedgerNotEmpty(Conflict):
+    """The ledger has entries, and so had a witness, which may have known more of them."""
+
+    code = "ledger-not-empty"
 
 
 class ReconcilingImpossible(Conflict):
@@ -38,7 +51,8 @@ class Gap:
     """How the ledger of a population and its witness differ.
 
     registered: whether the database knows the population at all. lost: what the witness knows and the ledger does not,
-    as corrections restore it. unwitnessed: what the ledger knows and the witness does not.
+    as corrections restore it. unwitnessed: what the ledger knows and the witness does not. agrees: whether the one ends
+    where the other does. unknown: the witness was damaged, and what it said last cannot be known.
     """
 
     population: str
@@ -47,10 +61,12 @@ class Gap:
     witness: Head | None
     lost: tuple[JsonObject, ...]
     unwitnessed: tuple[Entry, ...]
+    agrees: bool
+    unknown: bool
 
     @property
     def is_sealed(self) -> bool:
-        return self.ledger != self.witness
+        return not self.agrees or bool(self.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +91,7 @@ class Reconciling:
         text = self.witness.read()
         names = [population] if population is not None else self._populations(text.lines)
         gaps = [self._look(name, text) for name in names]
-        if population is not None and not gaps[0].registered and gaps[0].witness is None:
+        if population is not None and not gaps[0].registered and gaps[0].witness is None and not gaps[0].unknown:
             raise PopulationNotFound("There is no population of this name, neither in the ledger nor in its witness.")
         sealed = (gap for gap in gaps if gap.is_sealed or not text.whole)
         return Survey(tuple(sealed), text.unreadable, not text.whole)
@@ -83,7 +99,8 @@ class Reconciling:
     def reconcile(self, population: str, reason: str, organisation: str | None = None) -> list[Entry]:
         """Restore what was lost. Gives the corrections, or one that only tells the reason; none where nothing differs.
 
-        organisation: whose the population is, where the database has lost it. Raises ReconcilingImpossible.
+        organisation: whose the population is, where the database has lost it. Raises ReconcilingImpossible, and
+        PopulationNotFound for one that neither of the two knows.
         """
         self._mend(reason)
         with self.database.writing() as stores:
@@ -91,6 +108,8 @@ class Reconciling:
             stores.ledger.lock(population)
             last, gap = self.witness.find_last(population), _gap(stores, population, self.witness.read())
             if not gap.is_sealed:
+                if registered:
+                    raise PopulationNotFound("Nothing was witnessed of a population of this name.")
                 return []
             kept = stores.ledger.entries(population)
             corrections = self._corrections(kept, gap, reason)
@@ -98,25 +117,41 @@ class Reconciling:
                 stores.ledger.append(entry)
             append(stores, self.clock.now(), *_recorded(stores, population, corrections, registered))
             reconciled = _note("reconciled", gap.ledger, reason, self.clock)
-            lines = [entry_line(entry) for entry in (*gap.unwitnessed, *corrections)]
+            lines = [*map(told, gap.unwitnessed), *map(entry_line, corrections)]
             self.witness.append(population, [reconciled, *lines], after=last)
         return corrections
 
-    def begin(self, reason: str = _BEGUN) -> list[str]:
-        """Tell an empty witness what the ledger knows; the populations there are. Raises WitnessNotEmpty."""
+    def begin(self, reason: str | None = None) -> list[str]:
+        """Tell an empty witness what the ledger knows; the populations that have entries.
+
+        reason: why a ledger with entries has no witness, recorded in each by a correction that charges nothing. Raises
+        WitnessNotEmpty, and LedgerNotEmpty where the reason is missing.
+        """
         text = self.witness.read()
         if text.lines or not text.whole:
             raise WitnessNotEmpty(
                 "The ledger has a witness, and it is not begun anew. If they differ, run `parley ledger reconcile`."
             )
-        names = self._populations(())
+        with self.database.reading() as stores:
+            names = [name for name in stores.stored.populations() if stores.ledger.entries(name)]
+        if names and reason is None:
+            raise LedgerNotEmpty(
+                f"The ledger has entries, of {', '.join(names)}. A witness that was lost may have known of more: find "
+                "its newest copy. If there was none before, say so with --reason, which stays in the ledger."
+            )
         for name in names:
-            with self.database.writing() as stores:
-                stores.ledger.lock(name)
-                lines = [entry_line(entry) for entry in stores.ledger.entries(name)]
-                begun = _note("begun", None, reason, self.clock)
-                self.witness.append(name, [begun, *lines], after=None)
+            self._begin(name, str(reason))
         return names
+
+    def _begin(self, population: str, reason: str) -> None:
+        with self.database.writing() as stores:
+            stores.ledger.lock(population)
+            kept = stores.ledger.entries(population)
+            correction = Account(population, kept).correct(None, reason, self.clock.now())
+            stores.ledger.append(correction)
+            append(stores, self.clock.now(), *_recorded(stores, population, [correction], registered=False))
+            lines = [_note("begun", None, reason, self.clock), *map(told, kept), entry_line(correction)]
+            self.witness.append(population, lines, after=None)
 
     def _look(self, population: str, text: WitnessText) -> Gap:
         with self.database.reading() as stores:
@@ -142,26 +177,25 @@ class Reconciling:
     def _mend(self, reason: str) -> None:
         """Put what can be read of a damaged witness in its place. What cannot be read may have been anything, so every
         population stays sealed until it is reconciled."""
-        text = self.witness.read()
-        if text.whole:
+        if self.witness.read().whole:
             return
-        notes = [
-            _note("mended", None, reason, self.clock) | {"population": name} for name in self._populations(text.lines)
-        ]
-        aside = f"damaged-{self.clock.now():%Y%m%dT%H%M%S}"
-        self.witness.replace([*text.lines, *notes], aside=aside)
+        note = _note("mended", None, reason, self.clock)
+        self.witness.mend(note, self._populations(()), aside=f"damaged-{self.clock.now():%Y%m%dT%H%M%S}")
 
 
 def _gap(stores: Stores, population: str, text: WitnessText) -> Gap:
     entries = stores.ledger.entries(population)
     lines = [line for line in text.lines if line["population"] == population]
+    last = lines[-1] if lines else None
     return Gap(
         population,
         registered=stores.parties.find_population(population) is not None,
         ledger=head_of(entries),
-        witness=witnessed_head(lines[-1]) if lines else None,
+        witness=witnessed_head(last),
         lost=tuple(_lost(entries, lines)),
         unwitnessed=tuple(_unwitnessed(entries, lines)),
+        agrees=agrees(entries, last),
+        unknown=vouches_for_nothing(last),
     )
 
 

@@ -3,7 +3,8 @@
 Whoever can write to the database can write to all of it, so this finds mistakes and clumsy hands, and whatever would
 need a signature of a party to look right. What it cannot find by itself is a whole ledger rewritten by its operator,
 keys included, and entries cut off at the end of a ledger together with their submissions and releases: for both it
-needs a witness outside. Each party can check its own population against the receipts that it kept.
+needs something outside. `parley ledger witness` compares the end of each ledger with its witness, which the operator
+keeps too; each party can check its own population against the receipts that it kept (`parley receipt verify --ledger`).
 """
 
 from collections.abc import Iterable

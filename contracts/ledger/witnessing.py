@@ -13,11 +13,13 @@ from typing import Final
 from contracts.ledger.entries import Account, Entry, EntryKind
 from contracts.parties import JsonObject
 from contracts.ports import Database, Stores, Witness, WitnessDamaged
-from contracts.refusals import LedgerSealed
+from contracts.refusals import LedgerSealed, WitnessUnavailable
 
 MEASUREMENT: Final = (
     "contract_id", "contract_version", "feed", "generation", "period", "restatement", "submission_id", "attempt"
 )  # fmt: skip
+_OF_A_DEBIT: Final = (*MEASUREMENT, "charge_nano", "k", "first")
+_NAMED: Final = ("entry_id", "kind", "recorded_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,22 @@ def head_of(entries: Sequence[Entry]) -> Head | None:
         return None
     last = entries[-1]
     return Head(last.sequence, last.id, last.granted_nano, last.spent_nano)
+
+
+def agrees(entries: Sequence[Entry], line: JsonObject | None) -> bool:
+    """Whether a ledger ends where the witness's last line of its population says."""
+    return not vouches_for_nothing(line) and head_of(entries) == witnessed_head(line)
+
+
+def vouches_for_nothing(line: JsonObject | None) -> bool:
+    """No ledger agrees with a witness that was mended, for what could not be read may have been anything; nor with what
+    reconciling writes ahead of its corrections, which a power loss may have kept from the file."""
+    return line is not None and (line["what"] in ("mended", "reconciled") or bool(line.get("told")))
+
+
+def told(entry: Entry) -> JsonObject:
+    """The line of an entry that the witness did not know until it was reconciled."""
+    return entry_line(entry) | {"told": True}
 
 
 def witnessed_head(line: JsonObject | None) -> Head | None:
@@ -78,9 +96,32 @@ def restored(line: JsonObject) -> JsonObject | None:
     if line["kind"] == EntryKind.CORRECTION:
         found: JsonObject | None = line["restores"]
         return found
-    of_a_debit = (*MEASUREMENT, "charge_nano", "k", "first")
-    names = ("grant_nano",) if line["kind"] == EntryKind.GRANT else of_a_debit
-    return {name: line[name] for name in ("entry_id", "kind", "recorded_at", *names)}
+    names = ("grant_nano",) if line["kind"] == EntryKind.GRANT else _OF_A_DEBIT
+    return {name: line[name] for name in (*_NAMED, *names)}
+
+
+def is_line(line: JsonObject) -> bool:
+    """Whether a line has the members that a ledger is compared with and restored from."""
+    try:
+        head = line if line["what"] == "entry" else line["head"]
+        if line["what"] == "entry":
+            found = restored(line)
+            return _is_head(head) and (found is None or _is_restorable(found))
+        named = line["what"] != "void" or isinstance(line["entry_id"], str)
+        return isinstance(line["what"], str) and named and (head is None or _is_head(head))
+    except (LookupError, TypeError):
+        return False
+
+
+def _is_head(found: JsonObject) -> bool:
+    numbers = (found["sequence"], found["granted_nano"], found["spent_nano"])
+    return isinstance(found["entry_id"], str) and all(type(number) is int for number in numbers)
+
+
+def _is_restorable(found: JsonObject) -> bool:
+    amount, names = ("grant_nano", ()) if found["kind"] == EntryKind.GRANT else ("charge_nano", _OF_A_DEBIT)
+    complete = found.keys() >= {*_NAMED, *names} and found["kind"] in (EntryKind.GRANT, EntryKind.DEBIT)
+    return complete and isinstance(found["entry_id"], str) and type(found[amount]) is int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +148,7 @@ class Writing:
         entries = self.stores.ledger.entries(population)
         with sealing_damage(population):
             self._last[population] = self._witness.find_last(population)
-        if head_of(entries) != witnessed_head(self._last[population]):
+        if not agrees(entries, self._last[population]):
             raise sealed(population)
         return Account(population, entries)
 
@@ -148,7 +189,7 @@ class WitnessedLedger:
             raise
 
     def is_sealed(self, population: str) -> bool:
-        """Whether nothing may be debited. Raises WitnessUnavailable."""
+        """Whether nothing may be debited, as when the witness cannot be read."""
         with self.database.reading() as stores:
             entries = stores.ledger.entries(population)
         if self._agrees(population, entries):
@@ -160,8 +201,8 @@ class WitnessedLedger:
 
     def _agrees(self, population: str, entries: Sequence[Entry]) -> bool:
         try:
-            return head_of(entries) == witnessed_head(self.witness.find_last(population))
-        except WitnessDamaged:
+            return agrees(entries, self.witness.find_last(population))
+        except (WitnessDamaged, WitnessUnavailable):
             return False
 
     def _void(self, found: Witnessed) -> None:

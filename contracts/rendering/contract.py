@@ -145,7 +145,7 @@ def _feeds(part: Part, terms: Terms) -> Section:
 
 def _grants(part: Part, terms: Terms) -> Section:
     granted = table(
-        "Who may ask what",
+        "Grants",
         part.each("grants"),
         term("role", "role"),
         term("organisation", "organisation", lambda name: name or "each without a grant of its own"),

@@ -7,6 +7,7 @@ from contracts.ledger.statements import Ceilings, Loss, ceilings
 from contracts.previewing import attacker
 from contracts.rendering.pages import Block, Paragraph, Section
 from contracts.rendering.parts import Part, Term, facts, table, term, value_text
+from contracts.rendering.rounding import chance_text, percent_up
 from contracts.terms import Terms
 from privacy.adversary import chance_of_certainty
 from privacy.units import rho_text
@@ -33,16 +34,12 @@ def epsilon_number(lost: Loss) -> str:
 def learned_text(lost: Loss) -> str:
     """What a loss means, for somebody who starts at even odds."""
     learned = attacker(lost)
-    sure, right = ceil(1000 * learned.certain_at_most) / 10, ceil(1000 * learned.right_guesses) / 10
+    chance = chance_text(chance_of_certainty(lost.rho_nano, _CERTAINTY))
     return (
-        f"right in at most {right:.1f}% of guesses, and at most {sure:.1f}% sure except with "
-        f"probability {lost.delta}; {_CERTAINTY:.0%} sure with a chance of {_chance(lost)}"
+        f"right in at most {percent_up(learned.right_guesses)} of guesses, and at most "
+        f"{percent_up(learned.certain_at_most)} sure except with probability {lost.delta}; {_CERTAINTY:.0%} sure with "
+        f"a chance of {chance}"
     )
-
-
-def _chance(lost: Loss) -> str:
-    chance = chance_of_certainty(lost.rho_nano, _CERTAINTY)
-    return "less than 1 in a billion" if chance < 1e-9 else f"about 1 in {round(1 / chance):,}"
 
 
 def privacy_section(part: Part, terms: Terms) -> Section:

@@ -50,6 +50,8 @@ class Part:
 
     def rest(self) -> list[tuple[str, str]]:
         """The name and value of all that was not taken. Takes it."""
+        if not self.value:  # of a part that is there and holds nothing, its section has said so
+            return []
         left = [(path, value) for path, value in leaves(self.value, self.path) if not self._is_taken(path)]
         self.taken.update(path for path, _ in left)
         return [(label(path[len(self.path) :]), value_text(value)) for path, value in left]

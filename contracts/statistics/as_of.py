@@ -44,7 +44,8 @@ def nothing_released(
     if as_of in (LATEST, FIRST) or not periods:
         return NothingReleased(
             f"Nothing of {feed.name} is open to you yet in the periods asked, as of {as_of}: too few providers have "
-            "posted. A pool opens with the contract's min_payers besides the asker.",
+            "posted, or one whose pool was open has left. A pool opens with the contract's min_payers besides the "
+            "asker.",
             feed=feed.name,
             term=term,
         )

@@ -33,7 +33,6 @@ def small(migrated_sqlite_url: str) -> SmallExchange:
 
 
 @pytest.fixture
-def agreed(small: SmallExchange) -> SmallExchange:
+def agreed(migrated_sqlite_url: str) -> SmallExchange:
     """The same, with the small contract in force."""
-    small.agree()
-    return small
+    return SmallExchange(migrated_sqlite_url, template="agreed")

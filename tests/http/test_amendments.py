@@ -8,6 +8,9 @@ from uuid import uuid4
 import pytest
 
 from adapters.cells.rows import from_rows
+from contracts import terms
+from contracts.canonical import canonical_bytes
+from contracts.differences.comparing import compare
 from contracts.parties import JsonObject
 from contracts.submissions.measuring import draw_at_source, get_due_period
 from privacy.mechanism import DiscreteGaussian
@@ -22,6 +25,7 @@ from tests.support.amending import (
     following,
     propose_next,
     read,
+    send,
     sign_version,
     standing,
 )
@@ -307,10 +311,13 @@ def test_who_is_left_out_has_to_sign_and_then_reads_what_bound_it_and_no_more(sm
         assert refused.get_json()["legal_now"] == []
     assert_problem(small.post("sierra", f"{PATH}/versions", following(small, version=2)), 409, "transition-illegal")
 
-    # Its releases are used no longer, and what happens from now on is not told it.
+    # Its releases are used no longer, nor are those beside them, which would tell it apart. What happens from now on is
+    # not told it.
+    assert_problem(small.ask(BRAND, "counts", feed="fills"), 409, "nothing-released")
+    post(small, "fills", {(name, "2025-04"): JANUARY[name, "2025-01"] for name in PAYERS[:2]})
     after = counts(small)
     assert len(after["releases"]) == 2
-    assert set(after["releases"]) < set(pooled)
+    assert set(after["releases"]).isdisjoint(pooled)
     done(act(small, BRAND, "suspension"))
     assert read(small, "sierra")["events"] == []
     assert [each["kind"] for each in read(small, "lakeshore")["events"]] == ["suspended"]
@@ -394,8 +401,10 @@ def test_who_joins_signs_posts_and_asks(small: SmallExchange) -> None:
     for name in (*PAYERS, BRAND, "foreigner"):
         done(act(small, name, "resumption"))
     done(small.submit("foreigner", fills("2025-01")))
-    assert len(counts(small)["releases"]) == 4
-    assert counts(small, "foreigner")["releases"] == counts(small)["releases"]
+    assert len(counts(small)["releases"]) == 3
+    assert len(counts(small, "foreigner")["releases"]) == 4
+    post(small, "fills", {(name, "2025-02"): JANUARY["sierra", "2025-01"] for name in (*PAYERS, "foreigner")})
+    assert len(counts(small, periods="2025-02")["releases"]) == 4
     assert_ledgers_verify(small)
 
 
@@ -417,3 +426,180 @@ def test_another_contract_is_not_touched(small: SmallExchange) -> None:
     assert (other["version"], other["status"], other["events"]) == (1, "in_force", [])
     assert [each["version"] for each in other["versions"]] == [1]
     assert CONTRACT not in str(other["events"])
+
+
+# --- who may amend, and how often
+
+
+def joining(small: SmallExchange, version: int = 1, population: str = "foreigner-members") -> JsonObject:
+    """The next version, with the foreigner."""
+    document = following(small, version=version)
+    party = {"organisation": "foreigner", "role": "payer", "population": population}
+    parties = [each for each in document["parties"] if each["organisation"] != "foreigner"]
+    ceilings = {each["population"]: "0.1" for each in (*parties, party)}
+    return document | {"parties": [*parties, party], "privacy": document["privacy"] | {"ceilings": ceilings}}
+
+
+def test_who_is_only_invited_can_draft_and_propose_nothing(small: SmallExchange) -> None:
+    propose_next(small, joining(small))
+
+    refused = small.post("foreigner", f"{PATH}/versions", following(small, "foreigner", version=2, title="Mine"))
+
+    assert_problem(refused, 409, "transition-illegal")
+    assert refused.get_json()["legal_now"] == ["sign"]
+    amend(small, following(small, version=2, title="Without it", parties=read(small)["document"]["parties"],
+                           privacy=read(small)["document"]["privacy"]))  # fmt: skip
+    assert standing(small) == {1: "superseded", 2: "superseded", 3: "in_force"}
+
+
+def test_who_left_proposes_no_draft_of_before(small: SmallExchange) -> None:
+    propose_next(small, without(small, "sierra"))
+    done(small.post("sierra", f"{PATH}/versions", following(small, version=2) | keeps_all(small)))
+    for name in (*PAYERS, BRAND):
+        done(sign_version(small, name, 2))
+
+    refused = small.post("sierra", f"{PATH}/proposal")
+
+    assert_problem(refused, 409, "transition-illegal")
+    assert refused.get_json()["legal_now"] == ["edit", "discard"]
+    assert send(small, "sierra", "DELETE", f"{PATH}/draft", if_match="*").status_code == 204
+
+
+def keeps_all(small: SmallExchange) -> JsonObject:
+    """The parties of the first version, and what goes with them."""
+    first = read(small, version=1)["document"]
+    return {name: first[name] for name in ("parties", "privacy", "rules")}
+
+
+def test_a_draft_lapses_after_thirty_days_and_another_party_takes_its_place(small: SmallExchange) -> None:
+    done(small.post("sierra", f"{PATH}/versions", following(small, title="Of sierra")))
+    small.clock.go_on(days=29, hours=23, minutes=59)
+    document = following(small, title="Of the brand")
+    early = small.post(BRAND, f"{PATH}/versions", document)
+    assert_problem(early, 409, "already-exists")
+    assert "From 2026-07-31T12:00:00+00:00 on" in early.get_json()["detail"]
+    small.clock.go_on(minutes=1)
+    assert_problem(small.post("sierra", f"{PATH}/versions", document), 409, "already-exists")
+
+    done(small.post(BRAND, f"{PATH}/versions", document))
+
+    assert_problem(small.get("sierra", PATH, version="2"), 404, "contract-not-found")
+    assert read(small, version=2)["document"]["title"] == "Of the brand"
+    last = small.get("sierra", "/v1/audit").get_json()["records"][-1]["act"]
+    assert (last["action"], last["organisation"], last["contract_version"]) == ("draft_deleted", BRAND, 2)
+
+
+def test_one_party_alone_uses_up_ten_versions_at_most(small: SmallExchange) -> None:
+    for number in range(1, 11):
+        propose_next(small, following(small, version=number, title=f"{number}"), "sierra")
+
+    assert_problem(small.post("sierra", f"{PATH}/versions", following(small, version=11)), 409, "proposals-too-many")
+    amend(small, following(small, version=11, title="Agreed"))
+    propose_next(small, following(small, version=12, title="Another"), "sierra")
+
+
+def test_a_contract_has_so_many_versions_and_no_more(small: SmallExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contracts.drafting.document.MAX_VERSIONS", 2)
+    amend(small, following(small, title="Second"))
+
+    refused = small.post(BRAND, f"{PATH}/versions", following(small, version=2))
+
+    assert_problem(refused, 422, "contract-invalid", "/version", "versions_too_many")
+    assert_problem(
+        small.post(BRAND, f"{PATH}/versions", following(small, version=2) | {"version": 101}),
+        422, "input-invalid", "/version",
+    )  # fmt: skip
+
+
+def test_what_others_propose_fixes_nobodys_population(small: SmallExchange) -> None:
+    small.wiring.registering.add_population("foreigner", "foreigner-others", "0.1", "nobody is in both")
+    propose_next(small, joining(small, population="foreigner-others"))
+
+    amend(small, joining(small, version=2))
+
+    assert read(small, "foreigner")["status"] == "in_force"
+    assert_problem(
+        small.post(BRAND, f"{PATH}/versions", joining(small, version=3, population="foreigner-others")),
+        422, "contract-invalid", "/parties/4/population", "population_differs",
+    )  # fmt: skip
+
+
+def test_who_is_only_invited_reads_no_audit_until_all_have_signed(small: SmallExchange) -> None:
+    propose_next(small, joining(small))
+    for name in (*PAYERS, BRAND, "foreigner"):
+        assert_problem(small.get("foreigner", f"{PATH}/audit"), 404, "contract-not-found")
+        done(sign_version(small, name, 2))
+
+    found = small.get("foreigner", f"{PATH}/audit").get_json()
+    assert {each["act"]["contract_version"] for each in found["records"] if each["act"]} == {2}
+
+
+def test_the_versions_of_a_whole_history_are_read_once(small: SmallExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1, 6):
+        propose_next(small, following(small, version=number, title=f"{number}"))
+    size = len(canonical_bytes(read(small)["document"]))
+    monkeypatch.setattr(terms, "_READ", terms.ReadTerms(8 * size))
+    read_anew: list[str] = []
+    reading = terms.read_terms
+    monkeypatch.setattr(terms, "read_terms", lambda document: read_anew.append(document["title"]) or reading(document))
+
+    for _ in range(3):
+        read(small)
+
+    assert sorted(read_anew) == ["1", "2", "3", "4", "5", "A small contract"]
+
+
+def test_the_terms_read_least_recently_make_room() -> None:
+    kept, one = terms.ReadTerms(10), terms.read_terms(small_contract(feeds=[]))
+    for digest in "abc":
+        kept.keep(digest, one, 5)
+        kept.find("a")
+
+    assert [kept.find(digest) is None for digest in "abc"] == [False, True, False]
+
+
+# --- what an amendment must not undo
+
+
+def test_a_smaller_min_payers_opens_nothing_that_was_released_before(small: SmallExchange) -> None:
+    post(small, "fills", {("sierra", "2025-01"): JANUARY["sierra", "2025-01"]})
+    document = following(small)
+    amend(small, document | {"rules": document["rules"] | {"min_payers": 1}})
+
+    refused = small.ask(BRAND, "counts", feed="fills", periods="2025-01")
+
+    assert_problem(refused, 409, "nothing-released")
+    assert refused.get_json()["term"] == "/rules/min_payers"
+    told = compare(read(small, version=1)["document"], read(small, version=2)["document"]).consequences
+    assert any("min_payers falls from 3 to 1" in line for line in told)
+
+
+def test_coverage_and_answers_leave_out_what_an_amendment_took_out_of_a_feed(small: SmallExchange) -> None:
+    post(small, "fills", JANUARY)
+    post(small, "fills", {(name, "2025-02"): rows for (name, _), rows in JANUARY.items()})
+    amend(small, with_fills(small, first_period="2025-02", last_period="2026-01"))
+
+    shown = small.get(BRAND, f"{PATH}/releases")
+
+    assert shown.status_code == 200
+    assert shown.get_json()["feeds"][0]["covered"] == ["2025-02"]
+    assert len(counts(small)["releases"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "code"),
+    [
+        ({"measures": "claims"}, "/feeds/0/measures/members/unit", "unit_differs"),
+        ({"life_table": "starts"}, "/feeds/0/life_table", "life_table_differs"),
+    ],
+)
+def test_a_feed_that_goes_on_counts_what_its_releases_count(
+    small: SmallExchange, changes: dict[str, Any], pointer: str, code: str
+) -> None:
+    fills_before = following(small)["feeds"][0]
+    if "measures" in changes:
+        changes = {"measures": fills_before["measures"] | {"members": {"unit": "claims", "bound": 1}}}
+
+    refused = small.post(BRAND, f"{PATH}/versions", with_fills(small, **changes))
+
+    assert_problem(refused, 422, "contract-invalid", pointer, code)

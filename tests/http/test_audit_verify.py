@@ -23,6 +23,7 @@ from adapters.database.tables import (
     contract_events,
     contracts,
     ledger_entries,
+    organisations,
     population_events,
     releases,
     signatures,
@@ -49,6 +50,7 @@ from tests.support.small_exchange import (
 
 BOOK = f"contract:{CONTRACT}"
 OWN = "organisation:sierra"
+YESTERDAY = datetime(2020, 1, 1, tzinfo=UTC)
 JANUARY = {key: rows for key, rows in FILLS.items() if key[1] == "2025-01"}
 
 
@@ -251,6 +253,17 @@ def test_what_is_changed_in_the_tables_that_a_book_tells_of_is_found(busy: Small
         (signing_keys, {"kid": kid}, {"public_key": {"kty": "EC"}}),
         (signing_keys, {"kid": kid}, {"endorsed_by": "nobody"}),
         (signing_keys, {"kid": kid}, {"revoked_at": datetime(2026, 7, 1, tzinfo=UTC), "revocation_reason": "none"}),
+        (signatures, {"contract_id": CONTRACT, "organisation": "sierra"}, {"signed_at": YESTERDAY}),
+        (organisations, {"id": "sierra"}, {"created_at": YESTERDAY}),
+        (clients, {"id": "sierra-client"}, {"created_at": YESTERDAY}),
+        (clients, {"id": "sierra-client"}, {"revoked_at": YESTERDAY, "revocation_reason": "none"}),
+        (contracts, {"id": CONTRACT}, {"proposed_at": YESTERDAY}),
+        (releases, {"id": release}, {"released_at": YESTERDAY}),
+        (contract_events, {"sequence": 1}, {"organisation": "lakeshore"}),
+        (contract_events, {"sequence": 1}, {"client": "lakeshore-client"}),
+        (contract_events, {"sequence": 1}, {"recorded_at": YESTERDAY}),
+        (population_events, {"sequence": 1}, {"client": "lakeshore-client"}),
+        (population_events, {"sequence": 1}, {"recorded_at": YESTERDAY}),
         (contract_events, {"sequence": 1}, {"reason": "none"}),
         (contract_events, {"sequence": 2}, {"kind": "suspended"}),
         (population_events, {"sequence": 1}, {"reason": "none"}),
@@ -274,6 +287,31 @@ def test_a_revocation_is_on_record_and_its_last_word_counts(busy: SmallExchange,
         assert [found.what for found in broken(busy)] == [
             f"the revocation of signing key {kid} is not on record as it is stored"
         ]
+
+
+def test_a_suspended_population_that_was_cut_off_a_contracts_book_is_missed(
+    busy: SmallExchange, vandal: Vandal
+) -> None:
+    *rest, resumed = records(busy)
+    assert resumed.act.action == "population_resumed"
+
+    rewrite(vandal, rest)
+    assert [(found.book, found.what) for found in broken(busy)] == [
+        (BOOK, "event 2 of sierra-members is not on record as it is stored")
+    ]
+    invented = replace(resumed, act=replace(resumed.act, subject={**resumed.act.subject, "event": 3}))
+    rewrite(vandal, [*rest, resumed, invented])
+    assert [found.what for found in broken(busy)] == ["says population resumed, and no other table bears that out"]
+
+
+def test_a_revoked_client_is_on_record_and_taking_it_back_is_found(busy: SmallExchange, vandal: Vandal) -> None:
+    busy.wiring.registering.revoke_client("sierra-client", "its key was stolen")
+
+    assert broken(busy) == ()
+    for change in ({"revoked_at": None, "revocation_reason": None}, {"revoked_at": YESTERDAY}):
+        with vandal.changing(clients, {"id": "sierra-client"}, change):
+            assert broken(busy)
+    assert broken(busy) == ()
 
 
 def test_a_record_that_cannot_be_read_hides_no_other(busy: SmallExchange, vandal: Vandal) -> None:

@@ -96,6 +96,26 @@ def test_people_read_who_signed_when_and_in_what_office(small: SmallExchange, tm
     assert "Not known from here: whether the keys are those of blueridge, helix, lakeshore, sierra" in said
 
 
+def test_a_signature_that_fails_is_told_as_one_on_its_own_line(small: SmallExchange, tmp_path: Path) -> None:
+    contract = small.agree()
+    (tmp_path / "contract.json").write_text(json.dumps(contract))
+    (tmp_path / "other.json").write_text(json.dumps(public(small.signing_keys["foreigner"])))
+    words = ["contract", "verify", str(tmp_path / "contract.json")]
+    other_key = CliRunner().invoke(main, [*words, "--key", f"sierra={tmp_path / 'other.json'}"])
+    contract["signatures"][0]["signer_name"] = "Somebody else"
+    (tmp_path / "contract.json").write_text(json.dumps(contract))
+    other_name = CliRunner().invoke(main, words)
+
+    assert (other_key.exit_code, other_name.exit_code) == (1, 1)
+    assert "NOT VERIFIED: sierra, by Ann of sierra, Privacy Officer: NOT by the key that you gave" in other_key.stdout
+    assert "Signed: sierra" not in other_key.stdout
+    assert other_key.stdout.count("Signed: ") == len(ALL) - 1
+    whose = contract["signatures"][0]["organisation"]
+    assert f"NOT VERIFIED: {whose}, by Somebody else" in other_name.stdout
+    assert "does not cover the signer_name that is given" in other_name.stdout
+    assert f"Signed: {whose}" not in other_name.stdout
+
+
 Change = Callable[[JsonObject], None]
 
 

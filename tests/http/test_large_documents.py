@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from contracts.canonical import canonical_bytes, canonical_size
 from contracts.drafting.plans import MAX_DRAWS, MAX_DRAWS_TOGETHER, MAX_MARGINS_TOGETHER
 from contracts.parties import JsonObject
 from contracts.refusals import MAX_FAULTS
+from contracts.succession import next_version
 from privacy.shares import _shares_of_margins
 from privacy.strategy import FeedDesign, Table, count_draws
-from tests.support.small_exchange import BRAND, SmallExchange, small_contract, support_feed
+from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange, small_contract, support_feed
 
 PLACES = ("/v1/contracts", "/v1/contract-previews")
 
@@ -134,3 +136,43 @@ def test_only_faults_that_are_left_out_are_said_to_be(small: SmallExchange, faul
     _, problem = answer(small, PLACES[0], document)
     assert len(problem["errors"]) == MAX_FAULTS
     assert problem.get("errors_truncated", False) is cut
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_document_of_more_than_a_mebibyte_is_refused_whole(small: SmallExchange, place: str) -> None:
+    document = small_contract()
+    words = [f"v{i}".ljust(60, "x") for i in range(1000)]
+    document["vocabularies"] |= {f"d{i}": words for i in range(17)}
+    status, problem = answer(small, place, document)
+    assert status == 422
+    (fault,) = problem["errors"]
+    assert fault["code"] == "contract_too_large"
+    assert "1048576 or less" in fault["detail"]
+
+    del document["vocabularies"]["d0"]
+    status, problem = answer(small, place, document)
+    assert status < 300, problem
+
+
+def test_the_size_of_a_document_is_that_of_its_canonical_form() -> None:
+    document = small_contract(title='"\\/\x7f\u0141\U0001f600\t\n', purposes=["\x1f", "\u2028"], nothing=None, yes=True)
+    assert canonical_size(document) == len(canonical_bytes(document))
+
+
+@pytest.mark.slow
+def test_two_documents_that_have_nothing_in_common_are_compared_in_no_time(small: SmallExchange) -> None:
+    """Before the bounds, 10 s and 50 MB for 11 MB of documents."""
+    agreed = small.agree()
+    for number, letter in ((2, "a"), (3, "b")):
+        document = next_version(agreed["document"], agreed["digest"])
+        document["vocabularies"] |= {
+            f"junk{d}": [f"{letter}{d}-{i}".ljust(60, "x") for i in range(1000)] for d in range(16)
+        }
+        assert small.post(BRAND, f"/v1/contracts/{CONTRACT}/versions", document).status_code == 201
+        agreed = small.post(BRAND, f"/v1/contracts/{CONTRACT}/proposal").get_json()
+        assert agreed["version"] == number
+    start = time.process_time()
+    found = small.get(BRAND, f"/v1/contracts/{CONTRACT}/differences")
+    assert time.process_time() - start < 3
+    assert len(found.data) < 1_000_000
+    assert sum(each["new_omitted"] for each in found.get_json()["differences"]) == 16 * 950

@@ -30,9 +30,10 @@ from api.auth.keys import new_private_jwk
 from api.cli import main
 from api.schemas.ledger import read_entries
 from contracts.canonical import canonical_bytes
-from contracts.ledger.entries import Entry
+from contracts.ledger.entries import Account, Entry
 from contracts.ledger.recomputing import Difference, recompute
 from contracts.ledger.verifying import VerifiedRows, verify_ledgers
+from contracts.ledger.witnessing import entry_line, restored
 from contracts.parties import JsonObject
 from contracts.refusals import PopulationNotFound
 from contracts.signing import sign
@@ -509,6 +510,29 @@ def test_an_event_of_nonsense_is_named_and_nothing_breaks(history: SmallExchange
         changed = replace(entries[FIRST - 1], event=nonsense)
         found = recompute(OURS, [entries[0], changed, *entries[FIRST:]], terms).differences
         assert (FIRST, "event") in {(difference.sequence, difference.what) for difference in found}
+
+
+def test_a_correction_says_all_of_what_it_restores_and_charges_what_was_planned(history: SmallExchange) -> None:
+    entries, terms = entries_of(history), terms_of_contract(history)
+    debit = restored(entry_line(entries[FIRST - 1])) or {}
+    grant = {"entry_id": "lost", "kind": "grant", "recorded_at": "2026-07-01", "grant_nano": 7}
+
+    def named(restores: JsonObject) -> set[str]:
+        """What differs when the first debit was lost, and this is what a correction restores."""
+        kept = [entries[0]]
+        found = Account(OURS, kept).correct(restores, "restored", entries[-1].recorded_at)
+        return {difference.what for difference in recompute(OURS, [*kept, found], terms).differences}
+
+    assert (named(debit), named(grant)) == (set(), set())
+    for whole in (debit, grant):
+        for name in whole.keys() - {"k", "first", "kind", "charge_nano", "contract_id", "feed"}:
+            less = {key: value for key, value in whole.items() if key != name}
+            assert f"event.restores.{name}" in named(less), name
+    assert "event.restores.charge_nano" in named(debit | {"charge_nano": 0, "contract_id": "unknown"})
+    assert "event.restores.charge_nano" in named(debit | {"charge_nano": debit["charge_nano"] - 1})
+    assert "event.restores.kind" in named({"entry_id": debit["entry_id"]})
+    assert "event.restores.kind" in named(grant | {"kind": "correction"})
+    assert "event.restores.charge_nano" in named(grant | {"charge_nano": 0})
 
 
 def test_an_overdrawn_population_is_noticed(history: SmallExchange) -> None:

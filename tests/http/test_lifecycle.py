@@ -155,6 +155,24 @@ def test_nobody_agrees_twice_and_a_new_suspension_withdraws_what_was_agreed(smal
     assert status(small) == "in_force"
 
 
+def test_nobody_suspends_twice_what_it_holds_suspended_unless_something_was_agreed_since(small: SmallExchange) -> None:
+    small.agree()
+    for name, path in (("sierra", PATH), (OPERATOR, OPERATED), (BRAND, PATH)):
+        done(act(small, name, "suspension", path))
+        again = act(small, name, "suspension", path)
+        assert_problem(again, 409, "transition-illegal")
+        assert again.get_json()["legal_now"] == ["amend", "resume", "terminate"]
+    assert len(read(small)["events"]) == 3
+    for agreement in ("resumption", "termination"):
+        done(act(small, "lakeshore", agreement))
+        done(act(small, "sierra", "suspension"))
+    assert_problem(act(small, "sierra", "suspension"), 409, "transition-illegal")
+
+    for name in EVERYBODY:
+        done(act(small, name, "resumption"))
+    assert done(act(small, "sierra", "suspension"))["status"] == "suspended"
+
+
 def test_the_operator_resumes_alone_with_a_reason_that_all_read(small: SmallExchange) -> None:
     small.agree()
     done(act(small, "sierra", "suspension"))
@@ -220,7 +238,7 @@ def test_who_is_named_in_a_proposal_only_ends_nothing(small: SmallExchange) -> N
     refused = act(small, "foreigner", "termination")
 
     assert_problem(refused, 409, "transition-illegal")
-    assert refused.get_json()["legal_now"] == ["sign", "amend"]
+    assert refused.get_json()["legal_now"] == ["sign"]
     assert standing(small) == {1: "in_force", 2: "proposed"}
     assert read(small, "foreigner")["events"] == []
 
@@ -258,6 +276,19 @@ def test_a_population_is_suspended_under_every_contract_that_draws_on_it_and_onl
     done(act(small, "sierra", "resumption", "/v1/populations/sierra-members"))
     assert [status(small, name) for name in (CONTRACT, "dsc-second")] == ["in_force"] * 2
     assert_ledgers_verify(small)
+
+
+def test_why_a_population_was_suspended_is_told_under_the_version_that_binds(small: SmallExchange) -> None:
+    """And so neither kept from those who leave by a proposal, nor told to those who join by it."""
+    small.agree()
+    parties = [party for party in small_contract()["parties"] if party["organisation"] != "lakeshore"]
+    joining = {"organisation": "foreigner", "role": "payer", "population": "foreigner-members"}
+    propose_next(small, with_parties(small, [*parties, joining]))
+
+    done(act(small, "sierra", "suspension", "/v1/populations/sierra-members"))
+
+    told = small.get("lakeshore", f"/v1/contracts/{CONTRACT}/audit").get_json()["records"][-1]["act"]
+    assert (told["action"], told["contract_version"]) == ("population_suspended", 1)
 
 
 def test_owner_and_operator_each_lift_their_own_suspension_of_a_population(small: SmallExchange) -> None:

@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 from werkzeug.serving import make_server
 
+from adapters.database.tables import ledger_entries
+from api.cli.files import read_document
+from api.schemas.contracts import ContractDocumentSchema
+from contracts.terms import read_terms
 from tests.http.test_cli import Console
-from tests.support.amending import read, standing
-from tests.support.small_exchange import BRAND, CONTRACT, PAYERS, SmallExchange, TurnableClock, small_contract
+from tests.http.test_ledger_verify import Vandal
+from tests.support.amending import PATH, amend, following, read, standing
+from tests.support.small_exchange import BRAND, CONTRACT, PAYERS, SmallExchange, TurnableClock, fills, small_contract
 
 
 @pytest.fixture
@@ -75,6 +82,124 @@ def test_a_contract_is_amended_from_the_version_in_force(console: Console, small
     assert [feed["plan"] for feed in read(small)["document"]["feeds"]] == unchanged
 
 
+def reversed_members(value: Any) -> Any:
+    """The same document in an order that no store keeps."""
+    if isinstance(value, dict):
+        return {name: reversed_members(value[name]) for name in sorted(value, reverse=True)}
+    return [reversed_members(each) for each in value] if isinstance(value, list) else value
+
+
+def test_the_file_of_an_amendment_has_the_terms_in_order_and_nothing_that_goes_without_saying(
+    console: Console, small: SmallExchange
+) -> None:
+    file = console.folder / "next.yaml"
+    console.of(BRAND).done("contract", "amend", CONTRACT, "--out", file)
+
+    written = read_document(file)
+    known = [name for name in ContractDocumentSchema().fields if name in written]
+
+    assert [*written] == known
+    assert [*written][:5] == ["id", "version", "previous_digest", "title", "purpose"]
+    assert [*written["feeds"][0]][:4] == ["name", "provider", "grain", "first_period"]
+    assert not any(word in file.read_text() for word in ("null", "link: none", "prohibited: []"))
+    assert ContractDocumentSchema().load(written) == following(small)
+
+
+def test_an_amendment_in_another_order_of_members_goes_on_with_every_feed(
+    console: Console, small: SmallExchange
+) -> None:
+    brand, before = console.of(BRAND), read(small)
+    assert small.submit("sierra", fills()).status_code == 201
+    file = console.write("next.json", reversed_members(following(small)))
+    lost = small.ledger("sierra")["lifetime"]
+
+    assert "new generation" not in brand.done("contract", "diff", CONTRACT, file)
+    brand.done("contract", "draft", file)
+    brand.done("contract", "propose", CONTRACT)
+    for party in (*PAYERS, BRAND):
+        assert console.sign(party, "--yes").exit_code == 0
+
+    now = read(small)
+    assert (now["version"], now["status"]) == (2, "in_force")
+    assert [feed["plan"] for feed in now["document"]["feeds"]] == [f["plan"] for f in before["document"]["feeds"]]
+    assert {read_terms(each["document"]).feeds[0].generation for each in (before, now)} == {
+        small.ledger("sierra")["entries"][-1]["generation"]
+    }
+    assert small.ledger("sierra")["lifetime"] == lost
+    assert small.submit("sierra", fills()).status_code == 409
+
+
+def test_the_contract_in_force_is_compared_with_a_file(console: Console, small: SmallExchange) -> None:
+    brand, file = console.of(BRAND), console.folder / "next.yaml"
+    brand.done("contract", "amend", CONTRACT, "--out", file)
+    file.write_text(file.read_text().replace("A small contract", "A better contract"))
+
+    said = " ".join(brand.done("contract", "diff", CONTRACT, file).split())
+
+    assert "title: A better contract instead of A small contract [/title]" in said
+    assert "version: 2 instead of 1" in said
+    assert "The second has no measurement plans yet" in said
+    assert "draws" not in said
+    assert "new generation" not in said
+    assert "There is no file" in console.refused("contract", "diff", CONTRACT, file, exit_code=2)
+    assert "contract-not-found" in brand.refused("contract", "diff", "dsc-none", file)
+
+
+def test_a_contract_that_was_shown_can_be_previewed(console: Console) -> None:
+    shown = console.write("shown.json", console.of(BRAND).done("contract", "show", CONTRACT, "--json"))
+
+    assert "fills: 12 months of 3 payers" in console.done("contract", "preview", shown)
+
+
+def test_what_cannot_be_amended_is_said_before_anybody_writes(console: Console, small: SmallExchange) -> None:
+    for party in (*PAYERS, BRAND):
+        console.of(party).done("contract", "terminate", CONTRACT, "--reason", "the study is over")
+    file = console.folder / "next.yaml"
+
+    said = console.of(BRAND).refused("contract", "amend", CONTRACT, "--out", file)
+
+    assert "A contract that is terminated cannot be amended. Nothing more can be done to it." in said
+    assert "parley contract new" in said
+    assert not file.exists()
+
+
+def test_a_party_reckons_up_what_was_posted_under_several_versions(console: Console, small: SmallExchange) -> None:
+    assert small.submit("sierra", fills()).status_code == 201
+    document = following(small)
+    amend(small, document | {"feeds": [feed | {"rho": "0.02"} for feed in document["feeds"]]})
+    assert small.submit("sierra", fills("2025-02")).status_code == 201
+    left = following(small, version=2)
+    parties = [party for party in left["parties"] if party["organisation"] != "sierra"]
+    ceilings = {party["population"]: "0.1" for party in parties}
+    rules = left["rules"] | {"min_payers": 2}
+    amend(small, left | {"parties": parties, "privacy": left["privacy"] | {"ceilings": ceilings}, "rules": rules})
+    assert small.submit("lakeshore", fills()).status_code == 201
+    back = following(small, version=3)
+    again = {**small_contract(), **back} | {name: document[name] for name in ("parties", "privacy", "rules")}
+    amend(small, again)
+    assert small.submit("sierra", fills("2025-03")).status_code == 201
+
+    own = console.of("sierra").done("ledger", "verify", "--contract", CONTRACT)
+
+    assert own.startswith("sierra-members: 4 entries; loss rho ")
+    assert "as recorded" in own.splitlines()[0]
+    assert "as recorded" in console.of("lakeshore").done("ledger", "verify", "--contract", CONTRACT)
+
+
+def test_a_version_that_is_not_shown_is_said_and_is_no_difference(console: Console, small: SmallExchange) -> None:
+    assert small.submit("sierra", fills()).status_code == 201
+    engine = sa.create_engine(small.url)
+    with Vandal(engine).changing(ledger_entries, {"population": "sierra-members", "sequence": 2},
+                                 {"contract_version": 7}):  # fmt: skip
+        result = console.of("sierra").run("ledger", "verify", "--contract", CONTRACT)
+    engine.dispose()
+
+    assert result.exit_code == 1
+    assert f"Not compared: {CONTRACT} version 7" in " ".join(result.stdout.split())
+    assert "as recorded" in result.stdout
+    assert "not wholly verified" in result.stderr
+
+
 def test_a_draft_is_discarded_and_what_was_proposed_is_not(console: Console, small: SmallExchange) -> None:
     brand, file = console.of(BRAND), console.folder / "next.yaml"
     brand.done("contract", "amend", CONTRACT, "--out", file)
@@ -126,6 +251,21 @@ def test_a_population_is_suspended_by_its_owner_and_by_the_operator(console: Con
     for words in ((), (CONTRACT, "--population", "sierra-members")):
         said = sierra.refused("contract", "suspend", *words, "--reason", "x", exit_code=2)
         assert "Name a CONTRACT or a --population" in said
+
+
+def test_the_operator_discards_a_draft_and_its_drafter_reads_why(console: Console, small: SmallExchange) -> None:
+    assert "contract-not-a-draft" in console.refused("operator", "discard", CONTRACT, "--reason", "x")
+    assert "contract-not-found" in console.refused("operator", "discard", "dsc-none", "--reason", "x")
+    assert small.post("sierra", f"{PATH}/versions", following(small)).status_code == 201
+
+    said = console.done("operator", "discard", CONTRACT, "--reason", "sierra has left")
+
+    assert said.strip() == f"The draft of {CONTRACT}, version 2 by sierra, is discarded."
+    last = small.get("sierra", "/v1/audit").get_json()["records"][-1]["act"]
+    assert (last["action"], last["organisation"], last["subject"]) == (
+        "draft_deleted", None, {"reason": "sierra has left"},
+    )  # fmt: skip
+    assert small.post(BRAND, f"{PATH}/versions", following(small)).status_code == 201
 
 
 def test_the_operator_acts_on_the_database(console: Console, small: SmallExchange) -> None:

@@ -272,6 +272,21 @@ def test_a_file_that_shows_something_else_than_was_signed_is_refused(
     assert f"what it shows of {name} is not what was signed" in message
 
 
+def test_an_export_of_a_book_is_for_another_command(console: Console) -> None:
+    """The receipt in it signs the head alone, so that nothing else of the file would be compared."""
+    whole = console.folder / "book.json"
+    console.of("sierra").done("audit", "export", CONTRACT, "--out", whole)
+    export = json.loads(whole.read_text())
+    falsified = console.write("falsified.json", export | {"head": export["head"] | {"sequence": 1}, "records": []})
+
+    for file in (whole, falsified):
+        said = offline(console).refused("receipt", "verify", file, "--keys", keys_file(console))
+        assert "parley audit verify FILE --keys" in said
+    assert "Genuine" in offline(console).done(
+        "receipt", "verify", console.write("head.jws", export["signed_receipt"]), "--keys", keys_file(console)
+    )
+
+
 def test_the_ledger_must_still_hold_the_entry(console: Console) -> None:
     path, receipt = submitted(console, "2025-04")
     keys = keys_file(console)

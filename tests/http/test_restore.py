@@ -7,18 +7,24 @@ nothing had happened.
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
 from click.testing import CliRunner, Result
 
+from adapters.database import schema
+from adapters.database.tables import audit_records, ledger_entries, organisations, populations
+from adapters.database.transactions import Transaction
 from api.auth.keys import new_private_jwk
 from api.cli import main
 from contracts.ledger.entries import Entry, EntryKind
 from contracts.ledger.reconciling import Reconciling
 from contracts.ledger.verifying import verify_ledgers
 from contracts.parties import JsonObject, Role
-from contracts.refusals import LedgerSealed
+from contracts.refusals import LedgerSealed, PopulationNotFound
 from tests.support.backups import back_up
 from tests.support.doomed import killed_after
 from tests.support.processes import Stand
@@ -259,9 +265,177 @@ def test_migrating_does_not_begin_a_witness_that_was_lost(agreed: SmallExchange)
     assert (migrated.exit_code, file.exists()) == (0, False)
     assert agreed.ledger(NAME)["sealed"]
 
-    assert f"begun with {POPULATION}" in cli(agreed, "witness", "--begin").output
-    assert "not begun anew" in cli(agreed, "witness", "--begin").output
-    assert not agreed.ledger(NAME)["sealed"]
+    refused = cli(agreed, "witness", "--begin")
+    assert (refused.exit_code, file.exists()) == (1, False)
+    assert "A witness that was lost may have known of more" in refused.output
+    assert agreed.ledger(NAME)["sealed"]
+
+
+def test_a_witness_is_begun_for_a_ledger_with_entries_only_with_a_reason_that_stays_in_both_books(
+    agreed: SmallExchange,
+) -> None:
+    post(agreed, MONTHS[0])
+    loss, recorded = spent_nano(agreed), head_of_book(agreed)
+    Path(agreed.settings.witness).unlink()
+
+    assert f"begun with {POPULATION}" in cli(agreed, "witness", "--begin", "--reason", REASON).output
+    (*_, note) = entries_of(agreed)
+    assert (note.kind, note.increment_nano, note.event["reason"]) == (EntryKind.CORRECTION, 0, REASON)
+    assert [entry.kind for entry in entries_of(agreed, "lakeshore-members")] == [EntryKind.GRANT, EntryKind.CORRECTION]
+    assert (spent_nano(agreed), head_of_book(agreed)) == (loss, recorded + 1)
+    assert cli(agreed, "witness").exit_code == 0
+    assert "not begun anew" in cli(agreed, "witness", "--begin", "--reason", REASON).output
+    post(agreed, MONTHS[1])
+    assert verify_ledgers(agreed.wiring.database).differences == ()
+
+
+def head_of_book(small: SmallExchange) -> int:
+    return int(small.get(NAME, "/v1/audit").get_json()["head"]["sequence"])
+
+
+def test_a_population_that_was_lost_keeps_its_loss_when_the_witness_was_damaged_too(
+    agreed: SmallExchange, tmp_path: Path
+) -> None:
+    """A mended witness ends nowhere, and nowhere is where the ledger of a population ends that the database lost."""
+    agreed.wiring.registering.add_organisation("harbor", "Harbor", Role.PAYER)
+    restore = back_up(agreed.url, tmp_path)
+    agreed.wiring.registering.add_population("harbor", "harbor-members", "0.1")
+    restore()
+    damage(agreed, '"population":"sierra-members"', '"population":"sierra-memberz"')
+
+    words = ("reconcile", "--population", "harbor-members", "--organisation", "harbor", "--yes", "--reason", REASON)
+    done = cli(agreed, *words)
+    assert "harbor-members is reconciled by entries 1 to 1" in done.output
+    (entry,) = entries_of(agreed, "harbor-members")
+    assert (entry.kind, entry.granted_nano) == (EntryKind.CORRECTION, 100_000_000)
+    # Everybody else waits until reconciled too.
+    assert "its witness cannot tell how it ended" in cli(agreed, "witness").output
+    assert code_of(agreed, fills(MONTHS[0])) == "ledger-sealed"
+    assert cli(agreed, "reconcile", "--yes", "--reason", REASON).exit_code == 0
+    assert cli(agreed, "witness").exit_code == 0
+    post(agreed, MONTHS[0])
+
+
+def damage(small: SmallExchange, old: str, new: str) -> None:
+    file = Path(small.settings.witness)
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_a_population_that_nobody_witnessed_is_not_registered_by_reconciling(agreed: SmallExchange) -> None:
+    with pytest.raises(PopulationNotFound):
+        operator_of(agreed).reconcile("nobodys-members", REASON, NAME)
+    with agreed.wiring.database.reading() as stores:
+        assert stores.parties.find_population("nobodys-members") is None
+
+
+def test_a_witness_without_its_last_newline_has_lost_nothing(agreed: SmallExchange, tmp_path: Path) -> None:
+    restore = back_up(agreed.url, tmp_path)
+    (kept,) = post(agreed, MONTHS[0])
+    restore()
+    file = Path(agreed.settings.witness)
+    file.write_bytes(file.read_bytes()[:-1])
+
+    assert code_of(agreed, fills(MONTHS[1])) == "ledger-sealed"
+    assert "lost: a debit of rho" in cli(agreed, "reconcile", "--yes", "--reason", REASON).output
+    assert spent_nano(agreed) == kept["charged"]["rho_nano"]
+    post(agreed, MONTHS[1])
+
+
+@pytest.mark.parametrize("told", ["reconciled", "told"])
+def test_what_reconciling_had_written_when_the_power_failed_unseals_nothing(
+    agreed: SmallExchange, tmp_path: Path, told: str
+) -> None:
+    """Its first lines reached the disk, its corrections did not, and the database knows of nothing."""
+    post(agreed, MONTHS[0])
+    file = Path(agreed.settings.witness)
+    old_witness = file.read_bytes()
+    restore = back_up(agreed.url, tmp_path)
+    charge = post(agreed, MONTHS[1])[0]["charged"]["rho_nano"]
+    if told == "told":  # a witness that is behind, so that it is told of an entry
+        file.write_bytes(old_witness)
+    else:
+        restore()
+    kept = back_up(agreed.url, tmp_path)
+    operator_of(agreed).reconcile(POPULATION, REASON)
+    kept()
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
+
+    assert agreed.ledger(NAME)["sealed"]
+    operator_of(agreed).reconcile(POPULATION, REASON)
+    assert spent_nano(agreed) == 2 * charge
+
+
+def test_a_ledger_can_be_read_while_its_witness_cannot(agreed: SmallExchange) -> None:
+    file = Path(agreed.settings.witness)
+    file.unlink()
+    file.mkdir()
+
+    assert agreed.ledger(NAME)["sealed"]
+    assert code_of(agreed, fills(MONTHS[0])) == "witness-unavailable"
+
+
+@pytest.mark.parametrize("reason", ["\x1b[2J", "two\nlines", "x" * 401, "", "\udcff"], ids=ascii)
+@pytest.mark.parametrize("words", [("reconcile", "--yes"), ("witness", "--begin")])
+def test_a_reason_is_a_short_text_without_control_characters(
+    agreed: SmallExchange, words: tuple[str, ...], reason: str
+) -> None:
+    Path(agreed.settings.witness).unlink()
+    refused = cli(agreed, *words, "--reason", reason)
+    assert refused.exit_code
+    assert isinstance(refused.exception, SystemExit), refused.exception
+    assert len(entries_of(agreed)) == 1
+
+
+def test_an_upgrade_from_before_the_witness_begins_it_and_says_so_in_every_ledger(
+    database_url: str, request: pytest.FixtureRequest
+) -> None:
+    """A database of schema 0002 with entries, as `parley migrate` finds it."""
+    migrate_to(database_url, "0002")
+    with_a_ledger_of_before(database_url)
+    environ = environ_of(database_url, request)
+
+    migrated = CliRunner().invoke(main, ["migrate"], env=environ)
+
+    assert "witness is begun with old-members" in migrated.output, migrated.output
+    engine = sa.create_engine(database_url)
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(ledger_entries).order_by(ledger_entries.c.sequence)).mappings().all()
+        recorded = connection.execute(sa.select(audit_records.c.action)).scalars().all()
+    engine.dispose()
+    assert [(row["kind"], row["granted_nano"], row["spent_nano"]) for row in rows] == [
+        ("grant", 50, 0),
+        ("grant", 100, 0),
+        ("correction", 100, 0),
+    ]
+    assert "upgraded to the first version" in rows[-1]["event"]["reason"]
+    assert "ledger_corrected" in recorded
+    before = Path(environ["PARLEY_WITNESS"]).read_bytes()
+    for words in (["ledger", "witness"], ["ledger", "verify"], ["migrate"]):
+        done = CliRunner().invoke(main, words, env=environ)
+        assert done.exit_code == 0, done.output
+    assert Path(environ["PARLEY_WITNESS"]).read_bytes() == before
+
+
+def migrate_to(url: str, revision: str) -> None:
+    with schema._connected(url, Transaction.WRITING) as connection:
+        command.upgrade(schema._config(connection), revision)
+        connection.commit()
+
+
+def with_a_ledger_of_before(url: str) -> None:
+    """Tables whose columns have not changed since."""
+    engine, now = sa.create_engine(url), datetime(2026, 3, 1, tzinfo=UTC)
+    entry = {"population": "old-members", "kind": "grant", "charge_nano": 0, "increment_nano": 0, "spent_nano": 0}
+    event = {"granted_nano": 50, "reason": "population registered"}
+    with engine.begin() as connection:
+        connection.execute(organisations.insert().values(id="old", name="Old", role="payer", created_at=now))
+        connection.execute(populations.insert().values(id="old-members", organisation="old", created_at=now))
+        for number in (1, 2):
+            place = {"id": f"entry {number}", "sequence": number, "granted_nano": 50 * number, "recorded_at": now}
+            connection.execute(ledger_entries.insert().values(**entry, **place, event=event))
+    engine.dispose()
 
 
 @pytest.mark.slow

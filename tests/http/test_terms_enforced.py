@@ -12,6 +12,7 @@ from contracts.parties import Caller, JsonObject, Role
 from tests.http.answers import FILLS, MONTHS, SUPPORT, answer, fills_rows, post
 from tests.http.terms import assert_term, contract, grant, only
 from tests.http.test_bad_input import assert_problem
+from tests.support.amending import amend, following
 from tests.support.small_exchange import (
     BRAND,
     CONTRACT,
@@ -49,6 +50,55 @@ def test_a_grant_of_no_dimension_is_one_of_totals(exact: SmallExchange) -> None:
 
     assert_term(exact, exact.ask(BRAND, "pdc_pooled", by="month"), 403, "not-granted", "/grants/0/dimensions")
     assert len(answer(exact, "pdc_pooled")["rows"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "refused", "answered"),
+    [
+        ([], ["2025-01", "2025-Q1", "2025-01..2025-11"], ["2025", "2025-01..2025-12"]),
+        (["quarter"], ["2025-01", "2025-02..2025-Q2"], ["2025-Q1", "2025-01..2025-03", "2025-Q1..2025-Q2", "2025"]),
+        (["month"], [], ["2025-01", "2025-02..2025-03", "2025"]),
+    ],
+)
+def test_periods_are_no_finer_than_the_grains_of_time_granted(
+    exact: SmallExchange, dimensions: list[str], refused: list[str], answered: list[str]
+) -> None:
+    """Asked period by period, totals would be answers by period."""
+    exact.agree(contract(grant(dimensions=dimensions)))
+    post(exact, "fills", only(FILLS, "2025-01", "2025-02"))
+
+    for periods in refused:
+        found = exact.ask(BRAND, "pdc_pooled", periods=periods)
+        assert_term(exact, found, 403, "not-granted", "/grants/0/dimensions")
+        assert found.get_json()["granted"] == dimensions
+    for periods in answered:
+        assert answer(exact, "pdc_pooled", periods=periods)["rows"]
+
+
+def test_all_periods_of_a_narrower_grant_may_be_named(exact: SmallExchange) -> None:
+    exact.agree(contract(grant(dimensions=[], periods={"first": "2025-01", "last": "2025-02"})))
+    post(exact, "fills", only(FILLS, "2025-01"))
+
+    assert answer(exact, "pdc_pooled", periods="2025-01..2025-02")["rows"]
+    found = exact.ask(BRAND, "pdc_pooled", periods="2025-01")
+    assert_term(exact, found, 403, "not-granted", "/grants/0/dimensions")
+
+
+def test_coverage_of_others_goes_as_far_as_the_grant(exact: SmallExchange) -> None:
+    narrow = grant(
+        organisation="sierra", role="payer", feeds=["fills"], periods={"first": "2025-02", "last": "2025-03"}
+    )
+    exact.agree(contract(narrow, grant(feeds=["support"])))
+    post(exact, "fills", only(FILLS, "2025-01", "2025-02"))
+    post(exact, "support", only(SUPPORT, "2025-01"))
+
+    def shown(name: str) -> dict[str, tuple[list[str], int, int]]:
+        feeds = exact.get(name, f"/v1/contracts/{CONTRACT}/releases").get_json()["feeds"]
+        return {each["feed"]: (each["covered"], each["providers_most"], len(each["own_releases"])) for each in feeds}
+
+    assert shown("sierra") == {"fills": (["2025-02"], 3, 2), "support": ([], 0, 0)}
+    assert shown("lakeshore") == {"fills": ([], 0, 2), "support": ([], 0, 0)}
+    assert shown(BRAND) == {"fills": ([], 0, 0), "support": (["2025-01"], 1, 1)}
 
 
 def test_more_dimensions_at_once_than_granted_are_refused_time_and_filters_counted(exact: SmallExchange) -> None:
@@ -228,6 +278,15 @@ def test_the_days_of_grace_end_with_the_last_of_them(exact: SmallExchange) -> No
     # July is posted from 1 August on.
     assert at_once(datetime(2026, 8, 11, 23, 59, 59, tzinfo=UTC), "sierra").status_code == 200
     assert_problem(at_once(datetime(2026, 8, 12, tzinfo=UTC), "sierra"), 403, "reciprocity-unmet")
+
+
+def test_an_amendment_does_not_begin_the_days_of_grace_anew(exact: SmallExchange) -> None:
+    exact.agree(reciprocal(30))
+    assert_problem(exact.ask("sierra", "pdc_pooled"), 403, "reciprocity-unmet")
+
+    amend(exact, following(exact, effective=exact.clock.now().date().isoformat()))
+
+    assert_problem(exact.ask("sierra", "pdc_pooled"), 403, "reciprocity-unmet")
 
 
 def test_without_reciprocity_nobody_has_to_have_posted(exact: SmallExchange) -> None:

@@ -38,7 +38,7 @@ def test_a_contract_altered_in_the_database_takes_no_submission(
         document = stores.contracts.find_history("dsc-small").versions[-1].document
     weaker = document | {"rules": document["rules"] | {"min_payers": 1}}
     altered(agreed.url, contracts.update().values(document=weaker))
-    monkeypatch.setattr(terms, "_READ", {})  # as after a restart
+    monkeypatch.setattr(terms, "_READ", terms.ReadTerms(2**20))  # as after a restart
 
     assert_problem(agreed.submit("blueridge", fills()), 500, "internal")
     assert agreed.traces()["releases"] == 0

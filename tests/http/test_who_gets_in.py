@@ -47,7 +47,7 @@ class Route:
 
     def path(self, contract_id: str = CONTRACT) -> str:
         filled = {"contract_id": contract_id, "feed_name": "fills", "name": "counts", "organisation_id": "sierra"}
-        filled |= {"kid": "nobodys-kid", "population_id": "sierra-members"}
+        filled |= {"kid": "nobodys-kid", "population_id": "sierra-members", "client_id": "nobodys-client"}
         path = self.rule
         for name, value in filled.items():
             path = path.replace(f"<string:{name}>", value)
@@ -97,6 +97,7 @@ BODIES: dict[str, JsonObject] = {
         "scopes": ["contracts.read"],
         "public_keys": [{"kty": "EC"}],
     },
+    "/v1/organisations/<string:organisation_id>/clients/<string:client_id>/revocation": {"reason": "stolen"},
     "/v1/organisations/<string:organisation_id>/signing-keys": {"public_key": {"kty": "EC"}},
     "/v1/signing-keys": {"public_key": {"kty": "EC"}, "proof": "a..b", "endorsement": "a..b"},
     "/v1/signing-keys/<string:kid>/revocation": {"reason": "rotated", "compromised": False},

@@ -4,7 +4,7 @@ A ledger that never lost anything is kept beside the real one, as a list of all 
 and reconciling run on a database whose commits can fail and whose backups are copies of its rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from contracts.ledger.reconciling import Reconciling
 from contracts.ledger.witnessing import WitnessedLedger
 from contracts.ledger.words import add_up, explain
 from contracts.parties import JsonObject, Population
-from contracts.ports import WitnessText
+from contracts.ports import WitnessDamaged, WitnessText
 from contracts.refusals import BudgetExhausted, LedgerSealed
 from privacy.loss import feed_loss_nano
 from privacy.mechanism import charge_nano
@@ -89,12 +89,15 @@ class Forgetful:
 
 
 class Lines:
-    """A witness that loses nothing."""
+    """A witness that loses nothing. whole: that nobody has damaged it so that it cannot say so."""
 
     def __init__(self) -> None:
         self.lines: list[JsonObject] = []
+        self.whole = True
 
     def find_last(self, population: str) -> JsonObject | None:
+        if not self.whole:
+            raise WitnessDamaged
         return next((line for line in reversed(self.lines) if line["population"] == population), None)
 
     def append(self, population: str, lines: list[JsonObject], *, after: JsonObject | None) -> JsonObject:
@@ -103,7 +106,12 @@ class Lines:
         return self.lines[-1]
 
     def read(self) -> WitnessText:
-        return WitnessText(tuple(self.lines), 0, True)
+        return WitnessText(tuple(self.lines), 0, self.whole)
+
+    def mend(self, note: JsonObject, populations: Iterable[str], *, aside: str) -> None:
+        del aside
+        self.lines += [{**note, "population": name} for name in populations]
+        self.whole = True
 
 
 class Restoring(RuleBasedStateMachine):
@@ -115,7 +123,7 @@ class Restoring(RuleBasedStateMachine):
         self.operator = Reconciling(self.database, self.witness, SimpleNamespace(now=lambda: self.now))  # type: ignore[arg-type]
         self.drawn: list[Entry] = []
         self.granted = 0
-        self.backups: list[list[Entry]] = []
+        self.backups: list[list[Entry]] = [[]]  # of before there was anything
         self.only_failed_commits = True
         self.grant(PLENTY)
 
@@ -168,6 +176,12 @@ class Restoring(RuleBasedStateMachine):
     def restore(self, data: st.DataObject) -> None:
         self.only_failed_commits = False
         self.database.entries = [*data.draw(st.sampled_from(self.backups))]
+
+    @rule()
+    def damage_the_witness(self) -> None:
+        """A line of somebody else: nothing of ours is lost, which nobody can know."""
+        self.only_failed_commits = False
+        self.witness.whole = False
 
     @rule()
     def reconcile(self) -> None:

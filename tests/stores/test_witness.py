@@ -13,7 +13,7 @@ import pytest
 
 from adapters.witness import FileWitness
 from contracts.parties import JsonObject
-from contracts.ports import WitnessDamaged
+from contracts.ports import WitnessDamaged, WitnessText
 from contracts.refusals import WitnessMovedOn, WitnessUnavailable
 
 OURS, OTHERS = "blueridge-members", "lakeshore-members"
@@ -24,9 +24,17 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "witness"
 
 
+def line_of(number: int) -> JsonObject:
+    """That of a grant."""
+    named = {"entry_id": f"entry {number}", "kind": "grant", "recorded_at": "2026-07-01", "grant_nano": 1}
+    return {"what": "entry", "number": number, "sequence": number, "granted_nano": 1, "spent_nano": 0, **named}
+
+
 def write(witness: FileWitness, number: int, population: str = OURS) -> JsonObject:
-    after = witness.find_last(population)
-    return witness.append(population, [{"what": "entry", "number": number}], after=after)
+    return witness.append(population, [line_of(number)], after=witness.find_last(population))
+
+
+NOTE: JsonObject = {"what": "mended", "head": None, "reason": "a test"}
 
 
 def numbers(witness: FileWitness, population: str = OURS) -> list[int]:
@@ -70,7 +78,7 @@ def test_a_line_that_was_cut_off_by_a_power_loss_is_passed_over_and_then_repaire
     kept = file.read_bytes()
     write(longer, 2)
     line = file.read_bytes()[len(kept) :]
-    for length in (1, len(line) // 2, len(line) - 1):
+    for length in (1, len(line) // 2, len(line) - 2):
         file.write_bytes(kept + line[:length])
         witness = FileWitness(file)
         assert numbers(witness) == [1]
@@ -78,6 +86,132 @@ def test_a_line_that_was_cut_off_by_a_power_loss_is_passed_over_and_then_repaire
         write(witness, 3)
         assert numbers(FileWitness(file)) == [1, 3]
         assert FileWitness(file).read().whole
+        assert file.with_name("witness.cut-off").read_bytes().endswith(line[:length] + b"\n")
+
+
+def test_a_last_line_that_lacks_only_its_end_is_a_line(file: Path) -> None:
+    """Many a tool drops the last newline of what it copies."""
+    for number in (1, 2):
+        write(FileWitness(file), number)
+    before = FileWitness(file)
+    before.find_last(OURS)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    assert numbers(FileWitness(file)) == [1, 2]
+    assert file.read_bytes() == whole[:-1]  # who only reads changes nothing
+    for witness in (FileWitness(file), before):
+        file.write_bytes(whole[:-1])
+        assert (witness.find_last(OURS) or {})["number"] == 2
+        write(witness, 3)
+        assert numbers(FileWitness(file)) == [1, 2, 3]
+        assert FileWitness(file).read().whole
+
+
+@pytest.mark.parametrize(
+    "end", [b"\0" * 400, b"no line", b'{"what":"entry","reason":"\xff'], ids=["zeros", "other text", "not ASCII"]
+)
+def test_what_no_writer_of_ours_left_at_the_end_is_damage_and_is_not_cut_off(file: Path, end: bytes) -> None:
+    write(FileWitness(file), 1)
+    text = file.read_bytes() + end
+    file.write_bytes(text)
+    with pytest.raises(WitnessDamaged):
+        write(FileWitness(file), 2)
+    assert not FileWitness(file).read().whole
+    assert (file.read_bytes(), numbers(FileWitness(file))) == (text, [1])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kept"),
+    [
+        (lambda text: text.replace(b"\n", b""), [0, 1, 2]),
+        (lambda text: text.replace(b"\n", b"\r\n"), [0, 1, 2]),
+        (lambda text: text.replace(b"\n", b" "), [0, 1, 2]),
+        (lambda text: text.replace(b'"number":1', b'"number":8').replace(b"\n", b""), [0, 2]),
+        (lambda text: text[:20], []),
+        (lambda text: b"lost", []),
+    ],
+    ids=["no ends", "other ends", "spaces", "no ends and altered", "beginning of one", "something else"],
+)
+def test_a_file_without_a_line_of_ours_is_damaged_and_lines_that_ran_together_are_read(
+    file: Path, spoil: Callable[[bytes], bytes], kept: list[int]
+) -> None:
+    for number in range(3):
+        write(FileWitness(file), number)
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(WitnessDamaged):
+        FileWitness(file).find_last(OURS)
+    assert not FileWitness(file).read().whole
+    assert numbers(FileWitness(file)) == kept
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: None} for name in ("what", "sequence", "entry_id", "granted_nano", "spent_nano", "kind")),
+        {"sequence": "1"},
+        {"grant_nano": None},
+        {"kind": "debit"},
+        {"kind": "correction"},
+        {"kind": "correction", "restores": {"entry_id": "lost"}},
+        {"what": "void"},
+        {"what": "void", "head": 5},
+        {"what": "void", "head": {}},
+        {"what": "mended", "head": {}},
+    ],
+    ids=str,
+)
+def test_a_line_of_another_shape_is_damage_however_well_it_is_chained(file: Path, change: JsonObject) -> None:
+    line = {name: value for name, value in (line_of(1) | change).items() if value is not None}
+    line |= {"population": OURS, "previous": ""}
+    body = json.dumps(line, separators=(",", ":")).encode()
+    file.write_bytes(body[:-1] + b',"hash":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n')
+
+    with pytest.raises(WitnessDamaged):
+        FileWitness(file).find_last(OURS)
+    assert FileWitness(file).read().unreadable == 1
+
+
+def test_mending_replaces_what_a_link_points_to_and_is_seen_by_whoever_had_read_it(file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "another disk"
+    folder.mkdir()
+    file.symlink_to(folder / "real")
+    other = FileWitness(file)
+    for number in (1, 2):
+        write(other, number)
+    file.write_bytes(file.read_bytes().replace(b'"number":1', b'"number":7'))
+    stale = other.find_last(OURS)  # read before the damage
+
+    FileWitness(file).mend(NOTE, [OTHERS], aside="damaged")
+
+    assert file.is_symlink()
+    assert sorted(path.name for path in folder.iterdir()) == ["real", "real.damaged"]
+    with pytest.raises(WitnessMovedOn):
+        other.append(OURS, [line_of(3)], after=stale)
+    for population in (OURS, OTHERS):
+        assert (other.find_last(population) or {})["what"] == "mended"
+    text = file.read_bytes()
+    other.mend(NOTE, [OTHERS], aside="damaged again")  # it is whole by now
+    assert file.read_bytes() == text
+
+
+def test_what_is_written_while_a_witness_is_mended_is_kept(file: Path) -> None:
+    """The population that another process, which had read past the damage, writes of is known to nobody else."""
+    other = FileWitness(file)
+    write(other, 1)
+    write(other, 2)
+    file.write_bytes(file.read_bytes().replace(b'"number":1', b'"number":7'))
+
+    class Slow(FileWitness):
+        def read(self) -> WitnessText:
+            text = super().read()
+            write(other, 3, OTHERS)
+            return text
+
+    slow = Slow(file)
+    assert not slow.read().whole
+    slow.mend(NOTE, [OURS], aside="damaged")
+    kept = [(line["population"], line["what"]) for line in FileWitness(file).read().lines]
+    assert kept == [(OURS, "entry"), (OTHERS, "entry"), (OURS, "mended"), (OTHERS, "mended")]
 
 
 @pytest.mark.parametrize(
@@ -110,9 +244,10 @@ def test_any_other_damage_is_noticed_and_hides_no_line_that_can_be_read(
     assert not text.whole
     assert {line["number"] for line in text.lines} >= {1, 2} - ({1} if len(text.lines) < 3 else set())
 
-    witness.replace(text.lines, aside="damaged")
+    witness.mend(NOTE, [], aside="damaged")
     assert FileWitness(file).read().whole
-    assert [line["number"] for line in witness.read().lines] == [line["number"] for line in text.lines]
+    mended = [line for line in witness.read().lines if line["what"] == "entry"]
+    assert [line["number"] for line in mended] == [line["number"] for line in text.lines]
     write(witness, 5)
     assert file.with_name("witness.damaged").exists()
 

@@ -5,9 +5,12 @@ nothing else can pass.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
@@ -25,6 +28,7 @@ from contracts.parties import JsonObject, Role, Scope
 from contracts.signing import sign
 from privacy.arrays import Vector
 from privacy.mechanism import DrawFailed, NoiseSource
+from tests.support.templates import TEMPLATES, keep, put
 
 START = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 PAYERS = ("blueridge", "lakeshore", "sierra")
@@ -69,12 +73,16 @@ class TurnableClock:
 
 @dataclass
 class SmallExchange:
-    """Three payers, a brand and a foreigner, each with a client of every scope but the operator's."""
+    """Three payers, a brand and a foreigner, each with a client of every scope but the operator's.
+
+    template: `registered`, or `agreed` with the small contract in force.
+    """
 
     url: str
     noise: NoiseSource | None = None
     clock: TurnableClock = field(default_factory=TurnableClock)
     settings_changes: Mapping[str, str] = field(default_factory=dict)
+    template: str = "registered"
 
     def __post_init__(self) -> None:
         self._witness = witness_beside(self.url)
@@ -82,15 +90,39 @@ class SmallExchange:
             folder = mkdtemp(prefix="parley-witness-")
             finalize(self, rmtree, folder, ignore_errors=True)
             self._witness = f"{folder}/witness"
-        self.app = create_app(self.settings, clock=self.clock, noise=self.noise)
-        self.wiring = self.app.extensions["parley"]
         self.client_keys: dict[str, JsonObject] = {}
         self.signing_keys: dict[str, JsonObject] = {}
         self._tokens: dict[tuple[str, str | None], tuple[datetime, str]] = {}
+        begun = self._begin_from_template()
+        self.app = create_app(self.settings, clock=self.clock, noise=self.noise)
+        self.wiring = self.app.extensions["parley"]
+        if not begun:
+            self._register_all()
+
+    def _begin_from_template(self) -> bool:
+        """False when there is no such template yet, and for databases that are no file."""
+        self._database = Path(self._witness.removesuffix(".witness")) if witness_beside(self.url) else None
+        found = TEMPLATES.get(self.template)
+        if found is None or self._database is None or self.clock.instant != START or not self._is_empty():
+            return False
+        put(found, self._database)
+        self.client_keys |= found.client_keys
+        self.signing_keys |= found.signing_keys
+        return True
+
+    def _is_empty(self) -> bool:
+        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT count(*) = 0 FROM organisations").fetchone()[0])
+
+    def _register_all(self) -> None:
         for name in PAYERS:
             self.register(name, Role.PAYER)
         self.register(BRAND, Role.BRAND)
         self.register("foreigner", Role.PAYER)
+        if self.template == "agreed":
+            self.agree()
+        if self._database is not None and self.clock.instant == START:
+            keep(self.template, self._database, self.client_keys, self.signing_keys)
 
     @property
     def environ(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from api.cli import main
 from api.schemas.contracts import ContractDocumentSchema
+from api.schemas.differences import differences_json
 from contracts.agreeing import with_plans
 from contracts.differences.comparing import Difference, Differences, compare
 from contracts.differences.meaning import Group
@@ -77,7 +78,8 @@ def test_values_of_another_kind_differ_though_python_calls_some_of_them_equal(ol
 @given(JSON, JSON)
 def test_pointers_lead_to_the_values_that_are_told(old: Any, new: Any) -> None:
     for change in changes(old, new):
-        if change.kind is Kind.REORDERED:
+        if change.kind in (Kind.REORDERED, Kind.VALUES):
+            assert all(isinstance(at(*each), list) for each in ((old, change.old_pointer), (new, change.new_pointer)))
             continue
         assert (change.old_pointer is None) == (change.kind is Kind.ADDED)
         assert (change.new_pointer is None) == (change.kind is Kind.REMOVED)
@@ -148,6 +150,53 @@ def test_fields_of_a_later_version_are_told_too() -> None:
     assert pointers == {"/feeds/0/later", "/grants/0/later", "/later"}
 
 
+def test_a_list_of_plain_values_is_one_difference_with_what_it_lost_and_gained() -> None:
+    (values, order) = changes({"a": [1, "x", True, None, "y"]}, {"a": ["y", "x", 1, "z"]})
+
+    assert (values.kind, values.old_pointer, values.new_pointer) == (Kind.VALUES, "/a", "/a")
+    assert (values.old, values.new, values.omitted) == ([True, None], ["z"], (0, 0))
+    assert order.kind is Kind.REORDERED
+
+
+def test_of_a_long_list_the_first_values_are_told_and_how_many_more_there_are() -> None:
+    (difference,) = told(lambda document: document["vocabularies"].update(far=[f"v{i}" for i in range(1000)]))
+    assert difference.words.endswith("v49 and 950 more)")
+
+    old, new = agreed(), agreed()
+    for document, letter in ((old, "a"), (new, "b")):
+        document["vocabularies"]["far"] = [f"{letter}{i}" for i in range(1000)]
+    (difference,) = compare(old, new).differences
+
+    assert (difference.old, difference.new) == ([f"a{i}" for i in range(50)], [f"b{i}" for i in range(50)])
+    assert (difference.old_omitted, difference.new_omitted) == (950, 950)
+    assert difference.words.startswith("vocabularies, far loses a0, a1, ")
+    assert difference.words.endswith(", b49 and 950 more")
+
+    new["vocabularies"]["far"] = old["vocabularies"]["far"][::-1]
+    (difference,) = compare(old, new).differences
+    assert (difference.kind, len(difference.new), difference.new_omitted) == (Kind.REORDERED, 50, 950)
+
+
+def test_beyond_so_many_differences_are_counted_what_bears_on_privacy_is_told_first() -> None:
+    new = agreed()
+    new |= {"title": "Another", "notes": {f"n{i}": i for i in range(3000)}, "aside": {"a": 1, "b": [{}]}}
+    new["feeds"][0]["run_out_days"] = 1
+    new["privacy"]["delta"] = "0.00001"
+
+    found = compare(agreed() | {"notes": {}}, new)
+
+    assert len(found.differences) == 2000
+    assert [each.new_pointer for each in found.differences[:2]] == ["/feeds/0/run_out_days", "/privacy/delta"]
+    assert [(each.group, each.pointer, each.count) for each in found.omitted] == [
+        (Group.OTHER, "/notes", 3 + 3000 - 2000),
+        (Group.OTHER, "/aside", 1),
+    ]
+    answered = differences_json(found, agreed(), new)
+    assert answered["truncated"] is True
+    assert answered["omitted"][0] == {"group": "other", "pointer": "/notes", "count": 1003}
+    assert differences_json(compare(new, new), new, new)["truncated"] is False
+
+
 # --- in words, and in order
 
 
@@ -195,8 +244,7 @@ def test_a_grant_that_gains_and_loses_a_statistic_says_so() -> None:
         document["grants"][0]["statistics"].append("trend")
 
     assert [each.words for each in told(change)] == [
-        "grant of brand loses counts in statistics",
-        "grant of brand gains trend in statistics",
+        "grant of brand loses counts and gains trend in statistics",
     ]
 
 
@@ -274,6 +322,47 @@ def test_a_new_generation_is_told_exactly_where_there_is_one(change: Any, planne
     consequences = compare(agreed(), new).consequences
 
     assert any(said.startswith("The feed fills is a new generation") for said in consequences) is is_new
+
+
+def shuffled(value: Any) -> Any:
+    """The same document, its members in the opposite order of the canonical one."""
+    if isinstance(value, dict):
+        return {name: shuffled(value[name]) for name in sorted(value, reverse=True)}
+    return [shuffled(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("planned", [True, False], ids=["proposed", "draft"])
+def test_the_order_of_members_makes_no_difference_and_no_new_generation(planned: bool) -> None:
+    document = shuffled(ContractDocumentSchema().load(small_contract()))
+    new = with_plans(document) if planned else document
+
+    compared = compare(agreed(), new)
+
+    assert compared.differences == ()
+    assert not any("new generation" in said for said in compared.consequences)
+    assert with_plans(document) == agreed()
+
+
+def test_plans_that_only_one_side_has_are_no_differences() -> None:
+    draft = ContractDocumentSchema().load(small_contract(title="Another"))
+
+    for old, new, which in ((agreed(), draft, "second"), (draft, agreed(), "first")):
+        compared = compare(old, new)
+        assert {each.new_pointer for each in compared.differences} <= {"/title"}
+        assert sum(f"The {which} has no measurement plans yet" in said for said in compared.consequences) == 1
+    assert not any("no measurement plans" in said for said in compare(draft, draft).consequences)
+
+
+def test_a_grant_that_was_not_narrowed_was_about_any() -> None:
+    (narrowed,) = told(lambda document: document["grants"][0].update(dimensions=["region"]))
+
+    assert narrowed.words == "grant of brand, dimensions: region only, instead of any"
+
+
+def test_the_digest_of_the_version_before_is_not_told() -> None:
+    following = amended(lambda document: document.update(version=2, previous_digest="ab" * 32))
+
+    assert [each.new_pointer for each in compare(agreed(), following).differences] == ["/version"]
 
 
 # --- the command

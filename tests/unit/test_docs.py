@@ -58,6 +58,7 @@ def test_every_table_and_column_says_what_it_is() -> None:
 
 
 def test_what_the_promise_says_an_attacker_learns_is_what_the_code_says() -> None:
+    from contracts.rendering.rounding import chance_text, percent_up
     from privacy.adversary import chance_of_certainty, right_guesses
     from privacy.mechanism import epsilon
     from privacy.units import budget_nano
@@ -69,10 +70,9 @@ def test_what_the_promise_says_an_attacker_learns_is_what_the_code_says() -> Non
     for rho, told_epsilon, told_right, told_chance in rows:
         nano = budget_nano(rho)
         assert told_epsilon == f"{ceil(epsilon(nano, 1e-6) * 100) / 100:.2f}"
-        assert told_right == f"{right_guesses(nano):.1%}"[:-1]
-        chance = chance_of_certainty(nano, 0.9)
-        if told_chance == "less than 1 in a billion":
-            assert chance < 1e-9
-        else:
-            one_in = int(told_chance.removeprefix("1 in ").replace(",", ""))
-            assert 1 / chance == pytest.approx(one_in, rel=0.1)
+        assert f"{told_right}%" == percent_up(right_guesses(nano))
+        assert told_chance == chance_text(chance_of_certainty(nano, 0.9))
+    (lead,) = re.findall(
+        r"is right in ([\d.]+%) of cases at the default budget", (REPOSITORY / "README.md").read_text()
+    )
+    assert lead == percent_up(right_guesses(budget_nano("0.1")))

@@ -1,6 +1,7 @@
 """Each check of `parley doctor` finds what it is for, and is content where nothing is wrong."""
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from adapters.database import open_database
-from adapters.database.inspecting import APPEND_ONLY, inspect_database
+from adapters.database import migrate, open_database
+from adapters.database.inspecting import APPEND_ONLY, find_data_folder, inspect_database
 from adapters.witness import FileWitness
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
@@ -21,7 +22,7 @@ from api.doctor.findings import Finding, Status, carried_out, ok
 from api.doctor.machine import check_core_dumps, check_spooling, check_swap
 from api.doctor.noise import check_draws, check_library, check_two_processes
 from api.doctor.secrets import check_debug, check_secrets, check_settings
-from api.doctor.witness import check_place, check_witness, check_writable
+from api.doctor.witness import check_lasting, check_own, check_place, check_witness, check_writable, database_file
 from contracts.ledger.entries import Account
 from contracts.ledger.witnessing import entry_line
 from privacy.arrays import Vector
@@ -281,8 +282,6 @@ def test_a_real_postgresql_is_asked_for_its_settings_and_its_clock(migrated_post
 
 
 def test_a_trigger_that_was_dropped_or_disabled_is_a_problem(database_url: str) -> None:
-    from adapters.database import migrate
-
     migrate(database_url)
     engine = sa.create_engine(database_url)
     with engine.begin() as connection:
@@ -296,6 +295,45 @@ def test_a_trigger_that_was_dropped_or_disabled_is_a_problem(database_url: str) 
 
     assert finding.status is Status.PROBLEM
     assert "ledger_entries" in finding.why
+
+
+HARMLESS = {
+    "another function": ("UPDATE OR DELETE OR TRUNCATE", "ledger_entries", "", "nothing"),
+    "other events": ("DELETE", "ledger_entries", "", "refuse_change"),
+    "some columns": ("UPDATE OF kind OR DELETE OR TRUNCATE", "ledger_entries", "", "refuse_change"),
+    "never": ("UPDATE OR DELETE OR TRUNCATE", "ledger_entries", "WHEN (false)", "refuse_change"),
+    "another table": ("UPDATE OR DELETE OR TRUNCATE", "clients", "", "refuse_change"),
+}
+
+
+def test_on_postgresql_a_trigger_of_the_right_name_must_refuse(postgresql_url: str) -> None:
+    migrate(postgresql_url)
+    body = "RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$"
+    engine = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE FUNCTION nothing() {body}"))
+        table = "ledger_entries"
+        for what, (events, on, when, function) in HARMLESS.items():
+            connection.execute(sa.text(f"DROP TRIGGER {table}_refuse_change ON {table}"))
+            made = f"CREATE TRIGGER ledger_entries_refuse_change BEFORE {events} ON {on}"
+            connection.execute(sa.text(f"{made} FOR EACH STATEMENT {when} EXECUTE FUNCTION {function}()"))
+            table = on
+            found = inspect_database(postgresql_url).protected
+            assert found & APPEND_ONLY == APPEND_ONLY - {"ledger_entries"}, what
+        connection.execute(sa.text(f"CREATE OR REPLACE FUNCTION refuse_change() {body}"))
+    engine.dispose()
+    assert not inspect_database(postgresql_url).protected & APPEND_ONLY
+
+
+def test_on_sqlite_too_a_trigger_of_the_right_name_must_refuse(migrated_sqlite_url: str) -> None:
+    engine = sa.create_engine(migrated_sqlite_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TRIGGER releases_refuse_update"))
+        name = "CREATE TRIGGER releases_refuse_update BEFORE UPDATE ON releases"
+        connection.execute(sa.text(f"{name} BEGIN SELECT 1; END"))
+    engine.dispose()
+
+    assert inspect_database(migrated_sqlite_url).protected == APPEND_ONLY - {"releases"}
 
 
 def test_a_database_that_is_not_there_is_a_problem_and_is_not_made(tmp_path: Path) -> None:
@@ -339,7 +377,46 @@ def test_a_witness_in_the_folder_or_on_the_disk_of_the_database_is_a_warning(tmp
     assert statuses(check_place(tmp_path / "witness", database)) == [Status.WARNING]
     assert statuses(check_place(tmp_path / "elsewhere" / "witness", database)) == [Status.WARNING]
     assert statuses(check_place(Path("/proc/self/witness"), database)) == [Status.OK]
-    assert statuses(check_place(tmp_path / "witness", None)) == [Status.OK]
+    assert statuses(check_place(tmp_path / "witness", None)) == [Status.NOT_CHECKED]
+    server = tmp_path / "PG_VERSION"
+    server.touch()
+    assert statuses(check_place(tmp_path / "base" / "witness", server)) == [Status.WARNING]
+
+
+def test_a_database_server_on_this_machine_tells_where_its_files_are(migrated_postgresql_url: str) -> None:
+    folder = find_data_folder(migrated_postgresql_url)
+    assert folder is not None
+    database = database_file(migrated_postgresql_url)
+
+    assert statuses(check_place(folder / "base" / "witness", database)) == [Status.WARNING]
+    assert find_data_folder("postgresql+psycopg://parley@db.example/parley") is None
+
+
+def test_a_witness_in_memory_is_a_problem(tmp_path: Path) -> None:
+    device = tmp_path.stat().st_dev
+    mounts = tmp_path / "mountinfo"
+    line = "36 35 {}:{} / / rw,noatime shared:1 - {} none rw\n"
+    for kind, expected in (("tmpfs", [Status.PROBLEM]), ("ramfs", [Status.PROBLEM]), ("ext4", [])):
+        mounts.write_text(line.format(os.major(device), os.minor(device), kind))
+        assert statuses(check_lasting(tmp_path / "witness", mounts)) == expected
+    assert statuses(check_lasting(tmp_path / "witness", tmp_path / "none")) == []
+    memory = Path("/dev/shm")
+    if memory.is_mount():
+        assert statuses(check_lasting(memory / "witness")) == [Status.PROBLEM]
+
+
+def test_a_witness_that_others_may_write_is_a_problem(tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    assert statuses(check_own(witness)) == []
+    witness.touch()
+    for mode, expected in ((0o600, []), (0o644, []), (0o660, [Status.PROBLEM]), (0o602, [Status.PROBLEM])):
+        witness.chmod(mode)
+        assert statuses(check_own(witness)) == expected
+
+
+def test_a_folder_is_no_witness(migrated_sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    assert statuses(check_witness(str(tmp_path / "folder"), migrated_sqlite_url)) == [Status.PROBLEM]
 
 
 def test_a_witness_that_cannot_be_written_is_a_problem_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -22,12 +22,14 @@ from adapters.evidence import manifest, stored_tables
 from adapters.rendering import WRITERS
 from api.cli import main
 from contracts.canonical import digest_of
-from contracts.evidence.losses import rounded_up
+from contracts.evidence.given import Given
+from contracts.evidence.incidents import incidents, incidents_section
+from contracts.evidence.losses import loss_at, rounded_up
 from contracts.evidence.packet import Evidence, EvidenceRefused, evidence_json, gather
-from contracts.terms import read_terms
+from contracts.terms import read_terms, terms_of
 from privacy.units import NANO
 from tests.support.small_exchange import BRAND, PAYERS
-from tests.unit.evidence import OFF_LIMITS, document, given, page_of, section_of, texts
+from tests.unit.evidence import OFF_LIMITS, document, given, page_of, section_of, section_texts, texts
 
 SECTIONS = (
     "About this packet",
@@ -213,6 +215,18 @@ def test_every_command_that_is_named_is_there_with_its_options() -> None:
         assert {word for word in left if word.startswith("--")} <= options, words
 
 
+def test_owner_and_operator_each_have_a_command_of_their_own_to_stop_and_to_go_on() -> None:
+    name, contract = "sierra-members", document()["id"]
+    commands = {(step.who, step.command) for step in evidence().incidents.steps}
+    operator = "the operator, on the machine of the exchange"
+
+    for word in ("suspend", "resume"):
+        assert ("sierra", f"parley contract {word} --population {name} --reason TEXT") in commands
+        assert (operator, f"parley population {word} {name} --reason TEXT") in commands
+        assert (operator, f"parley operator {word} {contract} --reason TEXT") in commands
+    assert not any("population" in command and "or the operator" in who for who, command in commands)
+
+
 def test_nothing_of_the_contract_is_forgotten() -> None:
     page = page_of(given())
     whole = " ".join(texts(page))
@@ -288,3 +302,20 @@ def test_the_facts_are_json_and_a_manifest_is_as_sha256sum_reads_it() -> None:
     assert found["duties"]["feeds"][0]["calendar"][11]["restatements"] == ["2026-02-15", "2026-04-01"]
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert manifest({"b": b"", "a": b""}) == f"{empty}  a\n{empty}  b\n"
+
+
+def test_what_a_stolen_database_gives_away_is_more_than_this_contracts_releases() -> None:
+    statement = {"granted": {"rho_nano": 200_000_000}}
+    unknown = given()
+    known = replace(unknown, statement=statement)
+    terms = terms_of(unknown.record)
+
+    def said(found: Given) -> str:
+        return " ".join(section_texts(incidents_section(incidents(found, terms))))
+
+    assert incidents(known, terms).stolen_of_own_population == loss_at(200_000_000, terms)
+    assert "This contract's releases" in said(unknown)
+    assert "up to its lifetime grants" in said(unknown)
+    assert "not known to this packet" in said(unknown)
+    assert "over all contracts, rho 0.2 (" in said(known)
+    assert "parley client revoke ID" in said(known)

@@ -84,6 +84,19 @@ def test_a_report_of_this_suite_says_on_what_it_ran(tmp_path: Path) -> None:
     assert found.outcomes["tests.unit.test_periods"].passed > 0
 
 
+def test_every_suite_of_a_report_counts() -> None:
+    parts = [
+        report(case("tests.unit.test_pools"), source="00"),
+        report(case("tests.unit.test_pools", "<failure/>"), source="11"),
+    ]
+    suites = b"".join(part.partition(b"<testsuites>")[2].partition(b"</testsuites>")[0] for part in parts)
+
+    found = read_test_report(b"<testsuites>" + suites + b"</testsuites>")
+
+    assert (found.outcomes["tests.unit.test_pools"].passed, found.outcomes["tests.unit.test_pools"].failed) == (1, 1)
+    assert found.properties[SOURCE] == "00, 11"  # and so on no code that there is
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.in_force import InForce
 from contracts.records import ReleaseRecord
 from contracts.statistics.as_of import names_of
 from contracts.statistics.pools import open_releases
 from contracts.terms import FeedTerms, Terms
-from tests.unit.terms import a_release, some_terms
+from tests.unit.terms import NOW, a_release, some_terms
 
 BRAND = "helix"
 
@@ -25,7 +26,7 @@ def opened(terms: Terms, asker: str, releases: list[ReleaseRecord], feed: str = 
     """Providers by period, as the asker sees them."""
     found = terms.find_feed(feed)
     assert found is not None
-    by_period = open_releases(terms, found, asker, releases)
+    by_period = open_releases([InForce(terms, NOW)], found, asker, releases)
     return {period: [release.provider for release in pool] for period, pool in by_period.items()}
 
 
@@ -135,7 +136,7 @@ def pool(
 ) -> Pool:
     found = terms.find_feed(feed)
     assert found is not None
-    opened = open_releases(terms, found, asker, stored(pieces, provisional, feed), as_of)
+    opened = open_releases([InForce(terms, NOW)], found, asker, stored(pieces, provisional, feed), as_of)
     return frozenset((release.provider, release.restatement) for release in opened.get("2025-01", []))
 
 

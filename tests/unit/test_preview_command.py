@@ -53,7 +53,7 @@ def test_a_preview_says_what_every_table_gives_and_what_a_person_loses() -> None
     assert "adherence: 2 years of 1 payer, a person in at most 2" in printed
     assert re.search(r"^members +region x adherence_band +6 +\d", printed, re.M)
     assert re.search(r"^adherence_rate +region +2 +0\.\d+ \(total 1\.\d+\) pp", printed, re.M)
-    learned = "at most 92.1% sure except with probability 0.000001, 58.8% right guesses\n"
+    learned = "at most 92.1% sure except with probability 0.000001, 58.9% right guesses\n"
     assert f"acme-members: rho 0.1 (epsilon 2.15 at delta 0.000001); {learned}" in printed
     assert "Plan:" not in printed
     assert "Plan: Each release costs rho " in done(TUTORIAL, "--plans")

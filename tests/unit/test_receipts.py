@@ -201,6 +201,12 @@ LEDGER = [entry(1), entry(2, submission_id="s3"), entry(3), entry(4)]
 RECEIPT: JsonObject = {
     "population": "sierra-members",
     "submission_id": "s3",
+    "contract_id": "dsc-one",
+    "contract_version": 1,
+    "feed": "fills",
+    "period": "2025-01",
+    "restatement": 0,
+    "charged_nano": 20,
     "debited_nano": 20,
     "ledger": {"entry_id": "e3", "sequence": 3, "granted_nano": 100, "spent_nano": 30},
 }
@@ -229,9 +235,49 @@ def test_a_ledger_that_was_cut_rewound_or_rewritten_is_found_out(ledger: list[En
     assert said in difference
 
 
-@pytest.mark.parametrize(("spent", "holds"), [(30, True), (40, True), (29, False)])
-def test_an_entry_that_was_lost_and_is_charged_again_by_a_correction_is_held(spent: int, holds: bool) -> None:
-    event = {"reason": "restored of a backup", "restores": {"entry_id": "e3"}}
-    correction = entry(2, kind=EntryKind.CORRECTION, submission_id=None, event=event, spent_nano=spent)
+MEASURED: JsonObject = {
+    name: RECEIPT[name]
+    for name in ("submission_id", "contract_id", "contract_version", "feed", "period", "restatement")
+}
 
-    assert (missing_from_ledger(RECEIPT, "sierra-members", [LEDGER[0], correction]) == []) is holds
+
+def correction(sequence: int, entry_id: str, **changes: Any) -> Entry:
+    """It restores a debit of the receipt's submission; `restores` changes what it says of that."""
+    restores = {"entry_id": entry_id, "kind": "debit", **MEASURED, **changes.pop("restores", {})}
+    event = {"reason": "restored of a backup", "restores": restores}
+    known = {"kind": EntryKind.CORRECTION, "submission_id": None, "feed": "fills", "event": event}
+    return entry(sequence, **known | changes)
+
+
+def test_a_submission_whose_attempts_were_lost_and_are_charged_again_by_corrections_is_held() -> None:
+    """Both attempts; or the last alone, where the debit of the first was kept. Posted again, it pays anew."""
+    both = [LEDGER[0], correction(2, "e2"), correction(3, "e3")]
+    for ledger in (both, [*LEDGER[:2], correction(3, "e3")], [*both, entry(4, submission_id="s3")]):
+        assert missing_from_ledger(RECEIPT, "sierra-members", ledger) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spent_nano": 29},
+        {"charge_nano": 0},
+        {"charge_nano": 9},
+        {"feed": None},
+        {"kind": EntryKind.GRANT},
+        {"restores": {"entry_id": "e9"}},
+        *({"restores": {name: "another"}} for name in MEASURED),
+        {"restores": dict.fromkeys(MEASURED)},
+    ],
+    ids=str,
+)
+def test_a_correction_that_charges_less_or_for_something_else_holds_no_receipt(changes: JsonObject) -> None:
+    ledger = [*LEDGER[:2], entry(3, id="x", submission_id="x"), correction(4, "e3", **changes)]
+    assert missing_from_ledger(RECEIPT, "sierra-members", [*ledger[:3], correction(4, "e3")]) == []
+
+    assert missing_from_ledger(RECEIPT, "sierra-members", ledger) != []
+
+
+def test_an_attempt_that_no_entry_charges_for_is_found_out() -> None:
+    ledger = [LEDGER[0], entry(2, submission_id="x"), correction(3, "e3")]
+
+    assert missing_from_ledger(RECEIPT, "sierra-members", ledger) != []

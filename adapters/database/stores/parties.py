@@ -79,6 +79,19 @@ class SqlPartyStore:
         query = select_fields(clients, Client).where(clients.c.organisation == organisation_id).order_by(clients.c.id)
         return [_client(row) for row in self._connection.execute(query).mappings()]
 
+    def lock_client(self, client_id: str) -> Client | None:
+        query = select_fields(clients, Client).where(clients.c.id == client_id).with_for_update(key_share=True)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return _client(row) if row else None
+
+    def list_revoked_clients(self) -> list[Client]:
+        query = select_fields(clients, Client).where(clients.c.revoked_at.is_not(None)).order_by(clients.c.id)
+        return [_client(row) for row in self._connection.execute(query).mappings()]
+
+    def revoke_client(self, client: Client) -> None:
+        revoked = {"revoked_at": client.revoked_at, "revocation_reason": client.revocation_reason}
+        self._connection.execute(sa.update(clients).where(clients.c.id == client.id).values(**revoked))
+
     def add_signing_key(self, key: SigningKey) -> None:
         row = to_row(key) | {"thumbprint": thumbprint(key.public_key)}
         if not insert_new(self._connection, signing_keys, row):

@@ -7,13 +7,13 @@ import click
 from api.cli.jwks import read_public_key
 from api.cli.operating import checked, registering
 from api.cli.output import say
-from api.schemas.organisations import ClientSchema
+from api.schemas.organisations import ClientRevocationSchema, ClientSchema
 from contracts.parties import Scope
 
 
 @click.group()
 def client() -> None:
-    """Register clients, as the operator on the database of PARLEY_DATABASE_URL."""
+    """Register and revoke clients, as the operator on the database of PARLEY_DATABASE_URL."""
 
 
 @client.command(
@@ -49,3 +49,16 @@ def add(client_id: str, organisation: str, scopes: tuple[str, ...], key_files: t
     with registering() as operator:
         operator.add_client(organisation, body["id"], allowed, tuple(body["public_keys"]))
     say(f"Client {client_id} of {organisation} is registered with the scopes {', '.join(sorted(allowed))}.")
+
+
+@client.command(epilog="\b\nExample:\n  parley client revoke sierra-app --reason 'its key was stolen'")
+@click.argument("client_id", metavar="ID")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept for ever.")
+def revoke(client_id: str, reason: str) -> None:
+    """Revoke a client, for ever: it gets no token, its tokens that are out stop at once, and its id and keys are never
+    registered again. What it did stays on record, and in force.
+    """
+    body = checked(ClientRevocationSchema(), reason=reason)
+    with registering() as operator:
+        revoked = operator.revoke_client(client_id, body["reason"])
+    say(f"Client {client_id} of {revoked.organisation} is revoked: it gets in no more.")

@@ -16,6 +16,7 @@ from contracts.differences.meaning import GROUP_TEXTS
 
 @click.command(
     epilog="\b\nExamples:\n  parley contract diff helixor.yaml helixor-2.yaml\n"
+    "  parley contract diff dsc-helixor-adherence helixor-2.yaml\n"
     "  parley contract diff dsc-helixor-adherence --from 1 --to 2"
 )
 @click.argument("contract", metavar="CONTRACT")
@@ -36,16 +37,20 @@ def diff(
 ) -> None:
     """Say what differs between two contracts, term by term, what bears on privacy first.
 
-    Either two files, CONTRACT and FILE, as `render` takes them; or the id of a CONTRACT on an exchange, with --from and
-    --to. Compared on this machine.
+    CONTRACT is a file, as `render` takes it, or else the id of a contract on an exchange: beside FILE the version in
+    force, or the newest where none is; without FILE those of --from and --to. Compared on this machine.
     """
-    if other is not None and older is None and newer is None:
+    if (other is None, older is None, newer is None) not in ((False, True, True), (True, False, False)):
+        raise click.UsageError("Name a FILE to compare with, or versions with --from and --to.")
+    if other is not None and Path(contract).exists():
         before, after = read_contract(Path(contract)), read_contract(Path(other))
-    elif other is not None or older is None or newer is None or client_id is None or client_key is None:
-        raise click.UsageError("Name two files; or a contract with --from, --to, --client-id and --client-key.")
+    elif client_id is None or client_key is None:
+        why = "" if other is None else f"There is no file {contract}. "
+        raise click.UsageError(f"{why}A contract on an exchange goes with --client-id and --client-key.")
     else:
         with calling(url, client_id, client_key) as client:
-            before, after = (_version(client, contract, version) for version in (older, newer))
+            before = _version(client, contract, older)
+            after = _version(client, contract, newer) if other is None else read_contract(Path(other))
     with making_sense("The contract"):
         found = compare(before[0], after[0])
     if as_json:
@@ -54,8 +59,8 @@ def diff(
         _say(found)
 
 
-def _version(client: ExchangeClient, contract_id: str, version: int) -> Found:
-    return answered_contract(client.request("GET", f"/v1/contracts/{contract_id}", params={"version": version}))
+def _version(client: ExchangeClient, contract_id: str, version: int | None) -> Found:
+    return answered_contract(client.get_contract(contract_id, version))
 
 
 def _say(found: Differences) -> None:
@@ -69,3 +74,5 @@ def _say(found: Differences) -> None:
         say(f"{GROUP_TEXTS[group]}:")
         for difference in differences:
             say_paragraph(f"{difference.words}  [{difference.new_pointer or difference.old_pointer}]", indent="  ")
+    for omitted in found.omitted:
+        say_paragraph(f"Not listed: {omitted.count:,} more differences in {omitted.pointer}.")

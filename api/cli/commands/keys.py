@@ -23,7 +23,8 @@ from contracts.signing import KeyStatement, sign_key_statement
 _ALGORITHMS: Final = {"client": "ES384", "signing": "ES384", "token": "ES256", "receipt": "ES384"}
 _NEXT: Final = {
     "client": "The operator registers the public key: parley client add ID --public-key {}",
-    "signing": "The operator registers the public key: parley keys add --organisation ID --public-key {}",
+    "signing": "Your first: the operator registers it: parley keys add --organisation ID --public-key {}\n"
+    "To replace one:  parley keys rotate",
     "token": "The exchange reads the private key from PARLEY_TOKEN_KEY_FILE and publishes the public one.",
     "receipt": "The exchange reads the private key from PARLEY_RECEIPT_KEY_FILE and publishes the public one.",
 }

@@ -3,21 +3,27 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.exchange import ExchangeClient, ProblemAnswered
 from api.cli.calling import as_client, calling, client_options
 from api.cli.commands.reconcile import reconcile, witness
 from api.cli.operating import operating
-from api.cli.output import Failure, loss_text, say, say_json, say_table
+from api.cli.output import Failure, loss_text, say, say_json, say_paragraph, say_table
 from api.schemas.ledger import read_entries
 from api.schemas.submissions import nano_json
-from contracts.ledger.recomputing import Difference, recompute
+from contracts.ledger.entries import EntryKind
+from contracts.ledger.recomputing import ContractKey, Difference, recompute
 from contracts.ledger.verifying import Verification, Verified, VerifiedRows, verify_ledgers
 from contracts.parties import JsonObject
-from contracts.terms import read_terms
+from contracts.refusals import ContractNotFound
+from contracts.terms import Terms, read_terms
 from privacy.units import rho_text
+
+# What `recompute` calls it where it has no contract to compare an entry with.
+_CONTRACT: Final = "contract"
 
 
 @click.group()
@@ -58,6 +64,7 @@ def verify(
     releases, whosever they are. With --contract it is a party's: it reads its ledger and contracts over HTTP, and
     reckons here, so that it need not believe the exchange's arithmetic. Exit code 1 when anything differs.
     """
+    unread: list[ContractKey] = []
     if contract is None:
         with operating() as database:
             found = verify_ledgers(database, population)
@@ -65,33 +72,51 @@ def verify(
         raise click.UsageError("--contract goes with --client-id and --client-key, and without --population.")
     else:
         with calling(url, client_id, client_key) as client:
-            found = Verification((_verify_own(client, contract),), rows=None)
+            verified, unread = _verify_own(client, contract)
+            found = Verification((verified,), rows=None)
     if as_json:
-        say_json(_verification_json(found))
+        say_json(_verification_json(found) | {"unread": [_key_text(key) for key in unread]})
     else:
         _say_verified(found.populations)
+        _say_unread(unread)
         _say_looked_at(found.rows)
     if found.differences:
         raise Failure(f"The ledger does not follow from its events: {_times(len(found.differences), 'difference')}.",
                       map(_difference, found.differences))  # fmt: skip
+    if unread:
+        raise Failure("The ledger is not wholly verified: ask the operator why a version is not shown.")
 
 
-def _verify_own(client: ExchangeClient, contract_id: str) -> Verified:
+def _verify_own(client: ExchangeClient, contract_id: str) -> tuple[Verified, list[ContractKey]]:
+    """What was found, and the versions that could not be read and that debits name."""
     statement = client.ledger(contract_id)
     entries = read_entries(statement)
-    documents = [
-        client.get_contract(name)["document"] for name in sorted({e.contract_id for e in entries if e.contract_id})
-    ]
-    contracts = {(document["id"], document["version"]): read_terms(document) for document in documents}
+    keys = sorted({(e.contract[0], e.contract[1]) for e in entries if e.contract[0] and e.contract[1]})
+    found = {key: _find_terms(client, *key) for key in keys}
+    contracts = {key: terms for key, terms in found.items() if terms is not None}
     recomputed = recompute(statement["population"], entries, contracts)
-    return Verified(
+    # A correction may restore what was measured under a contract that was lost; then its witness is all there is.
+    unread = [e for e in entries if e.kind is EntryKind.DEBIT and e.contract in found and e.contract not in contracts]
+    unknown = {(entry.sequence, _CONTRACT) for entry in unread}
+    differences = (each for each in recomputed.differences if (each.sequence, each.what) not in unknown)
+    verified = Verified(
         statement["population"],
         entries=len(entries),
         releases=None,
         unreleased=None,
         loss_nano=recomputed.loss_nano,
-        differences=recomputed.differences,
+        differences=tuple(differences),
     )
+    return verified, [key for key in keys if key in {entry.contract for entry in unread}]
+
+
+def _find_terms(client: ExchangeClient, contract_id: str, version: int) -> Terms | None:
+    try:
+        return read_terms(client.get_contract(contract_id, version)["document"])
+    except ProblemAnswered as answered:
+        if answered.code != ContractNotFound.code:
+            raise
+        return None
 
 
 def _say_verified(found: Iterable[Verified]) -> None:
@@ -105,6 +130,18 @@ def _say_verified(found: Iterable[Verified]) -> None:
         say(f"{verified.population}: {counted}; loss rho {rho_text(verified.loss_nano)}, {outcome}")
 
 
+def _say_unread(unread: Iterable[ContractKey]) -> None:
+    for key in unread:
+        say_paragraph(
+            f"Not compared: {_key_text(key)}, which the exchange does not show you. Whether what was measured under it "
+            "was measured as it says, is not known here."
+        )
+
+
+def _key_text(key: ContractKey) -> str:
+    return f"{key[0]} version {key[1]}"
+
+
 def _say_looked_at(rows: VerifiedRows | None) -> None:
     if rows is not None:
         counted = (_times(rows.contracts, "contract"), _times(rows.submissions, "submission"))
@@ -114,7 +151,8 @@ def _say_looked_at(rows: VerifiedRows | None) -> None:
             say(f"Warning: {warning}.")
     say(
         "Not to be seen from here: last entries of a ledger that were taken out together with their submissions and "
-        "releases. Compare it with the providers' receipts, or with a copy of before."
+        "releases. `parley ledger witness` compares its end with the witness, `parley receipt verify --ledger` a "
+        "provider's receipt with its ledger."
     )
 
 

@@ -11,7 +11,9 @@ from adapters.exchange import ExchangeClient
 from api.cli.calling import as_client
 from api.cli.files import PUBLIC_MODE, read_document, write_new
 from api.cli.output import Failure, say
+from contracts.lifecycle import Status, Transition, require_legal
 from contracts.parties import JsonObject
+from contracts.refusals import TransitionIllegal
 from contracts.succession import next_version
 
 reason_option: Final = click.option(
@@ -38,16 +40,29 @@ _population_option: Final = click.option(
 def amend(client: ExchangeClient, contract_id: str, out: Path) -> None:
     """Write the document of the next version, to be edited and drafted: as the newest one, without its plans.
 
-    What you do not change goes on: its releases, its periods and its account.
+    What you do not change goes on: its releases, its periods and its account. Terms that are null or the default are
+    left out.
     """
+    from api.cli.contract_file import in_order  # needs the schemas, which no other command here does
+
     newest = client.get_newest_proposed(contract_id)
     if newest is None:
         raise Failure(f"{contract_id} was never proposed: edit its draft instead.")
-    document = next_version(newest["document"], newest["digest"])
+    _require_amendable(client, contract_id)
+    document = in_order(next_version(newest["document"], newest["digest"]))
     as_json = out.suffix == ".json"
-    text = json.dumps(document, indent=2) + "\n" if as_json else yaml.safe_dump(document, sort_keys=False)
+    as_yaml = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n" if as_json else as_yaml
     write_new(out, text, PUBLIC_MODE)
     say(f"{out} has version {document['version']} of {contract_id}. Edit it, then: parley contract draft {out}")
+
+
+def _require_amendable(client: ExchangeClient, contract_id: str) -> None:
+    """Before anybody edits a file for nothing. Raises Failure."""
+    try:
+        require_legal(Status(client.get_contract(contract_id)["status"]), Transition.AMEND)
+    except TransitionIllegal as illegal:
+        raise Failure(f"{illegal.detail} Go on under another id: parley contract new.") from None
 
 
 @click.command(epilog="\b\nExample:\n  parley contract edit helixor.yaml")

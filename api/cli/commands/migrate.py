@@ -12,6 +12,7 @@ from api.cli.output import say
 
 # The schema since which ledgers have a witness.
 _FIRST_WITNESSED: Final = "0006"
+_REASON: Final = "the witness of this ledger was begun when the exchange was upgraded to the first version that has one"
 
 
 @click.command(epilog="\b\nExample:\n  PARLEY_DATABASE_URL=sqlite:///parley.sqlite parley migrate")
@@ -35,4 +36,4 @@ def migrate_and_begin_witness() -> None:
     text = witness_file().read()
     if not text.lines and text.whole:
         with reconciling() as operator:
-            say_begun(operator)
+            say_begun(operator, _REASON)

@@ -4,13 +4,14 @@ import click
 
 from api.cli.commands.lifecycle import reason_option, say_stands
 from api.cli.operating import checked, suspending
+from api.cli.output import say
 from api.schemas.contracts import ReasonSchema, StandsSchema
 from contracts.suspending import OPERATOR
 
 
 @click.group()
 def operator() -> None:
-    """Suspend, resume and terminate contracts, as the operator on the database of PARLEY_DATABASE_URL."""
+    """Suspend, resume and terminate contracts, discard drafts: the operator, on the database of PARLEY_DATABASE_URL."""
 
 
 @operator.command(epilog="\b\nExample:\n  parley operator suspend dsc-helixor-adherence --reason 'a court order'")
@@ -43,3 +44,14 @@ def terminate(contract_id: str, reason: str) -> None:
     body = checked(ReasonSchema(), reason=reason)
     with suspending() as use:
         say_stands(StandsSchema().dump(use.terminate_as_operator(OPERATOR, contract_id, body["reason"])))
+
+
+@operator.command(epilog="\b\nExample:\n  parley operator discard dsc-helixor-adherence --reason 'its drafter left'")
+@click.argument("contract_id", metavar="CONTRACT")
+@click.option("--reason", required=True, metavar="TEXT", help="Why. Kept for ever, and read by the drafter.")
+def discard(contract_id: str, reason: str) -> None:
+    """Discard a contract's draft, whoever wrote it; its drafter reads why in its audit. What was proposed stays."""
+    body = checked(ReasonSchema(), reason=reason)
+    with suspending() as use:
+        draft = use.discard_as_operator(contract_id, body["reason"])
+    say(f"The draft of {contract_id}, version {draft.version} by {draft.drafted_by}, is discarded.")

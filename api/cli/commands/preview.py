@@ -6,11 +6,10 @@ import click
 
 from adapters.clock import SystemClock
 from adapters.pictures import FORMATS, PlottingMissing, draw_accuracy
-from api.cli.files import read_document
-from api.cli.operating import checked, max_cells, said_plainly
+from api.cli.operating import max_cells, said_plainly
 from api.cli.output import Failure, say_json, tell
+from api.cli.pages import read_drafted
 from api.cli.preview_text import say_preview
-from api.schemas.contracts import ContractDocumentSchema
 from api.schemas.previews import preview_json
 from contracts.previewing import Preview, Previewing
 from contracts.statistics.catalogue import GRANTABLE
@@ -38,10 +37,13 @@ from contracts.statistics.catalogue import GRANTABLE
 @click.option("--plans", is_flag=True, help="Print the measurement plan of each feed too, in sentences.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole preview, with the points of the picture.")
 def preview(file: Path, accuracies: tuple[str, ...], plot: Path | None, plans: bool, as_json: bool) -> None:
-    """Show what the contract in FILE would give and cost, on this machine: no exchange, token or data is needed."""
+    """Show what the contract in FILE would give and cost, on this machine: no exchange, token or data is needed.
+
+    FILE is a contract as for `draft`, or what `parley contract show ID --json` printed.
+    """
     if plot is not None and plot.suffix not in FORMATS:
         raise click.BadParameter(f"a picture's name ends in {' or '.join(FORMATS)}", param_hint="--plot")
-    document = checked(ContractDocumentSchema(), **read_document(file))
+    document = read_drafted(file)
     with said_plainly():
         found = Previewing(SystemClock(), GRANTABLE, max_cells()).preview(document, accuracies)
     if as_json:

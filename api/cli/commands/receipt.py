@@ -126,6 +126,11 @@ def _published(keys_file: Path | None, url: str) -> JsonObject:
 
 
 def _compared(found: Found, payload: JsonObject, answer: Path | None, contract: Path | None) -> Iterator[str]:
+    if found.around is not None and payload["kind"] == ReceiptKind.AUDIT_HEAD:
+        raise Failure(
+            "This is an export of a book, of which the receipt signs the head alone. Verify the whole of it: "
+            "parley audit verify FILE --keys RECEIPT_KEYS"
+        )
     if (around := check_around(found, payload)) is not None:
         yield around
     if answer is not None:

@@ -2,8 +2,9 @@
 
 import click
 
-from api.cli.operating import reconciling
+from api.cli.operating import checked, reconciling
 from api.cli.output import Failure, say
+from api.schemas.contracts import ReasonSchema
 from contracts.ledger.entries import Entry
 from contracts.ledger.reconciling import Gap, Reconciling, Survey
 from contracts.ledger.witnessing import Head
@@ -29,6 +30,7 @@ def reconcile(population: str | None, organisation: str | None, reason: str | No
         raise click.UsageError("--yes needs --reason: it stays in the ledger.")
     if organisation and not population:
         raise click.UsageError("--organisation goes with --population.")
+    reason = _checked(reason)
     with reconciling() as operator:
         found = operator.survey(population)
         _say_survey(found)
@@ -39,16 +41,23 @@ def reconcile(population: str | None, organisation: str | None, reason: str | No
             say("Nothing was changed. With --yes and --reason, this is reconciled.")
 
 
-@click.command(epilog="\b\nExamples:\n  parley ledger witness\n  parley ledger witness --begin")
+@click.command(
+    epilog="\b\nExamples:\n  parley ledger witness\n  parley ledger witness --begin\n"
+    "  parley ledger witness --begin --reason 'the upgrade ran without PARLEY_WITNESS; decided by A. Ruiz'"
+)
 @click.option("--begin", is_flag=True, help="Begin it with what the ledger holds now, where there is none yet.")
-def witness(begin: bool) -> None:
+@click.option("--reason", metavar="TEXT", help="Why a ledger with entries has no witness; it stays in the ledger.")
+def witness(begin: bool, reason: str | None) -> None:
     """Say whether the ledgers end where their witness says. Exit code 1 when one is sealed.
 
     The operator's command, on the database of PARLEY_DATABASE_URL and the witness of PARLEY_WITNESS.
     """
+    if reason is not None and not begin:
+        raise click.UsageError("--reason goes with --begin.")
+    reason = _checked(reason)
     with reconciling() as operator:
         if begin:
-            say_begun(operator)
+            say_begun(operator, reason)
         found = operator.survey()
     if found.gaps or found.damaged:
         _say_survey(found)
@@ -56,9 +65,14 @@ def witness(begin: bool) -> None:
     say("Every ledger ends where its witness says.")
 
 
-def say_begun(operator: Reconciling) -> None:
-    names = operator.begin()
+def say_begun(operator: Reconciling, reason: str | None) -> None:
+    names = operator.begin(reason)
     say(f"The ledger's witness is begun with {', '.join(names) if names else 'no population yet'}.")
+
+
+def _checked(reason: str | None) -> str | None:
+    """As the API takes reasons. Raises Failure."""
+    return None if reason is None else str(checked(ReasonSchema(), reason=reason)["reason"])
 
 
 def _say_survey(found: Survey) -> None:
@@ -66,7 +80,8 @@ def _say_survey(found: Survey) -> None:
         say(f"The witness is damaged: {found.unreadable} of its lines cannot be read. What they said is lost: ask the")
         say("providers for receipts of releases that neither the ledger nor the witness shows.")
     for gap in found.gaps:
-        say(f"{gap.population}: the ledger ends with {_head(gap.ledger)}, and its witness with {_head(gap.witness)}.")
+        witnessed = "cannot tell how it ended" if gap.unknown else f"ends with {_head(gap.witness)}"
+        say(f"{gap.population}: the ledger ends with {_head(gap.ledger)}, and its witness {witnessed}.")
         if not gap.registered:
             say("  The database does not know this population: say whose it is with --population and --organisation.")
         for lost in gap.lost:

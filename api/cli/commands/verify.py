@@ -69,7 +69,8 @@ def _say(found: VerifiedContract) -> None:
         say(f"Digest: {record.digest} (SHA-256 of the document, computed here)")
         say(f"Term:   {terms.effective} to {terms.expires}, for {terms.purpose}")
         for signature in record.signatures:
-            say(_signed_text(signature, pinned=signature.organisation in found.pinned))
+            fault = found.failing.get((record.version, signature.organisation))
+            say(_signed_text(signature, fault, pinned=signature.organisation in found.pinned))
         say()
     for warning in found.warnings:
         say_paragraph(f"Warning: {warning}.")
@@ -80,10 +81,13 @@ def _say(found: VerifiedContract) -> None:
         say_paragraph(f"Not known from here: {unknown}.")
 
 
-def _signed_text(signature: Signature, *, pinned: bool) -> str:
+def _signed_text(signature: Signature, fault: str | None, *, pinned: bool) -> str:
+    """A signature that fails is told as one, and first, so that nobody reads past it."""
+    who = f"{signature.organisation}, by {signature.signer_name}, {signature.signer_title}"
+    if fault is not None:
+        return f"NOT VERIFIED: {who}: {fault}"
     whose = "the key that you gave" if pinned else f"key {signature.kid}"
-    signed = f"Signed: {signature.organisation}, by {signature.signer_name}, {signature.signer_title}"
-    return f"{signed}, on {signature.signed_at.date()}, with {whose}"
+    return f"Signed: {who}, on {signature.signed_at.date()}, with {whose}"
 
 
 def _json(found: VerifiedContract) -> JsonObject:
