@@ -142,6 +142,7 @@ def test_a_question_that_is_refused_gave_no_answer(agreed: SmallExchange) -> Non
     assert book(agreed, BRAND)["head"] == before
 
 
+@pytest.mark.slow
 def test_there_is_no_answer_without_its_record(agreed: SmallExchange, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database gives out after the answer was reckoned, and before it is on record."""
     post(agreed, "fills", JANUARY)

@@ -13,6 +13,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS_AT_MOST = 120
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
