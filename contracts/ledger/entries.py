@@ -221,8 +221,9 @@ class Account:
             "population": self.balance_nano,
             "contract": purchase.contract_ceiling_nano - self.spent_under_nano(purchase.contract_id),
         }
-        if purchase.is_planned and not _was_lost(before, purchase):
-            balances["feed"] = purchase.feed_ceiling_nano - _planned_nano(before)
+        if purchase.is_planned:
+            planned = sum(entry.increment_nano for entry in before if entry.attempt == 1)
+            balances["feed"] = purchase.feed_ceiling_nano - planned
         for ceiling, balance in balances.items():
             if increment > balance:
                 raise BudgetExhausted(
@@ -273,24 +274,6 @@ class Account:
 
     def _charges(self) -> list[Entry]:
         return [entry for entry in self._entries if entry.is_charge]
-
-
-def _planned_nano(before: Sequence[Entry]) -> int:
-    """What the first attempts of all measurements cost: each counts once, whatever was lost and measured again."""
-    planned, measured = 0, set()
-    for entry in before:
-        measurement = (entry.period, entry.restatement or 0)
-        if entry.attempt == 1 and measurement not in measured:
-            planned += entry.increment_nano
-        measured.add(measurement)
-    return planned
-
-
-def _was_lost(before: Sequence[Entry], purchase: Purchase) -> bool:
-    """Whether this very measurement was paid for before, by an entry that the database lost and a correction restored:
-    then it is resumed, like after any crash."""
-    measured = {(entry.period, entry.restatement or 0) for entry in before}
-    return (purchase.period, purchase.restatement) in measured
 
 
 def _is_first(before: Sequence[Entry], purchase: Purchase) -> bool:

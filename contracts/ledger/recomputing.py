@@ -71,7 +71,6 @@ class _Feed:
     first: dict[str | None, int] = field(default_factory=dict)
     further: list[int] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)
-    measured: set[tuple[str | None, int]] = field(default_factory=set)
 
     def loss_nano(self, k: int) -> int:
         return feed_loss_nano([*self.first.values()], [*self.further, *self.resumed], k)
@@ -80,14 +79,11 @@ class _Feed:
         return feed_loss_nano([*self.first.values()], self.further, k)
 
     def add(self, entry: Entry, charge: int, *, may_be_first: bool = True) -> bool:
-        """Whether it was the first measurement of its period. What was measured before, and lost, is resumed."""
-        measurement = (entry.period, entry.restatement or 0)
-        planned = entry.attempt == 1 and measurement not in self.measured
-        self.measured.add(measurement)
-        if may_be_first and planned and not entry.restatement and entry.period not in self.first:
+        """Whether it was the first measurement of its period."""
+        if may_be_first and entry.attempt == 1 and not entry.restatement and entry.period not in self.first:
             self.first[entry.period] = charge
             return True
-        (self.further if planned else self.resumed).append(charge)
+        (self.further if entry.attempt == 1 else self.resumed).append(charge)
         return False
 
 

@@ -106,6 +106,11 @@ def test_an_attempt_that_was_taken_for_dead_and_goes_on_gets_the_release_of_its_
     assert releases[0].debit_id == debits[1].id
 
 
+# What dies between witness and commit is charged for good, and its period may then not fit the feed's ceiling: see
+# tests/http/test_restore.py. Here every submission must be answered in the end.
+DRAWN = [point for point in Point if point is not Point.WITNESSED]
+
+
 @pytest.mark.slow
 def test_killed_a_hundred_times_on_each_database_it_never_draws_unpaid_or_twice(agreed: SmallExchange) -> None:
     """At every point and at any moment, the same submissions time and again, replays of what was released too."""
@@ -118,7 +123,7 @@ def test_killed_a_hundred_times_on_each_database_it_never_draws_unpaid_or_twice(
         name, body = random.choice(bodies)
         stand = Stand.of(agreed, name)
         if random.random() < 0.5:
-            kills += killed_at(random.choice([*Point]), stand, body)
+            kills += killed_at(random.choice(DRAWN), stand, body)
         else:
             kills += killed_after(random.uniform(0, 2 * usual_seconds), stand, body)
         after_the_lease(agreed)
