@@ -2,6 +2,7 @@
 private members."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
@@ -25,7 +26,7 @@ ACCESS_TOKEN_TYPES = (ACCESS_TOKEN_TYPE, f"application/{ACCESS_TOKEN_TYPE}")
 RECEIPT_TYPE = "parley-receipt+jwt"
 
 
-class KeyRing:
+class KeyRing(ABC):
     """A JWK or JWK set that signs one type of token. The first signs; all verify and are published, so that keys can
     rotate. `noun` is for messages, `types` are the `typ` that its tokens may bear, the first what they get."""
 
@@ -61,12 +62,12 @@ class KeyRing:
         return cls([new_private_jwk("ES256")])
 
     @classmethod
+    @abstractmethod
     def sound_key(cls, jwk: Mapping[str, object]) -> Key:
         """The key with `kid`, `alg` and `use` fixed, so that a header can never choose another algorithm.
 
         Raises `KeyUnsuitable`.
         """
-        raise NotImplementedError
 
     def sign(self, claims: JsonObject) -> str:
         """A token with these claims; always names its type and its key."""
