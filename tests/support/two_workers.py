@@ -22,8 +22,9 @@ WORKER: Final = "Worker"
 
 
 @contextmanager
-def two_workers(small: SmallExchange, noise: NoiseSource | None = None) -> Iterator[str]:
-    """The address of a server on the database, and at the instant, of a small exchange that has a token key.
+def two_workers(small: SmallExchange, noise: NoiseSource | None = None) -> Iterator[tuple[httpx.Client, ...]]:
+    """A server on the database, and at the instant, of a small exchange that has a token key: one client to each of its
+    workers, by a connection kept alive. Left to the system, one worker may take every new connection.
 
     noise: made before the workers are forked, as in a preloaded app.
     """
@@ -35,22 +36,32 @@ def two_workers(small: SmallExchange, noise: NoiseSource | None = None) -> Itera
     process.start()
     try:
         address = f"http://127.0.0.1:{port}"
+        clients: dict[str, httpx.Client] = {}
         give_up = time.monotonic() + PATIENCE_SECONDS
-        while not _is_ready(address):
+        while len(clients) < 2:
             assert process.is_alive()
             assert time.monotonic() < give_up
-            time.sleep(0.05)
-        yield address
+            client = httpx.Client(base_url=address, timeout=PATIENCE_SECONDS, trust_env=False)
+            worker = _worker_of(client)
+            if worker is None or worker in clients:
+                client.close()
+                time.sleep(0.05)
+            else:
+                clients[worker] = client
+        yield tuple(clients.values())
+        for client in clients.values():
+            client.close()
     finally:
         process.terminate()
         end_of(process)
 
 
-def _is_ready(address: str) -> bool:
+def _worker_of(client: httpx.Client) -> str | None:
+    """Which worker holds the connection; None while there is none yet."""
     try:
-        return httpx.get(f"{address}/readyz", timeout=5, trust_env=False).is_success
+        return client.get("/readyz").headers.get(WORKER)
     except httpx.TransportError:
-        return False
+        return None
 
 
 def _serve(environ: Mapping[str, str], clock: Clock, noise: NoiseSource | None) -> None:
