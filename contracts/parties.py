@@ -55,7 +55,11 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A program that asks for tokens on behalf of one organisation. Holds public keys only (JWKs)."""
+    """A program that asks for tokens on behalf of one organisation. It proves itself in one of three ways.
+
+    public_keys: public JWKs, registered here; or jwks_url: where it publishes them; or issuer and subject: whose tokens
+    it comes with, and what that issuer calls it.
+    """
 
     id: str
     organisation: str
@@ -64,6 +68,9 @@ class Client:
     created_at: datetime
     revoked_at: datetime | None = None
     revocation_reason: str | None = None
+    jwks_url: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +93,13 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: what a validated access token says, and the organisation's role as registered here."""
+    """Who asks: what a validated access token says, and the organisation's role as registered here.
+
+    contracts: the ids to which `authorization_details` narrow the token for what is being done; None where they do not.
+    """
 
     client: str
     organisation: str
     role: Role
     scopes: frozenset[Scope]
+    contracts: frozenset[str] | None = None

@@ -52,7 +52,13 @@ class PartyStore(Protocol):
 
     def add_client(self, client: Client) -> None: ...
     def find_client(self, client_id: str) -> Client | None: ...
+    def find_client_of_issuer(self, issuer: str, subject: str) -> Client | None:
+        """The client that an external issuer calls so."""
+
     def list_clients(self, organisation_id: str) -> list[Client]: ...
+    def replace_client_keys(self, client: Client) -> None:
+        """Store the keys, or the address of keys, that the client has now. It must be held by `lock_client`."""
+
     def lock_client(self, client_id: str) -> Client | None:
         """As `find_client`, held until the transaction ends."""
 
@@ -159,6 +165,46 @@ class AssertionStore(Protocol):
         """True the first time, False ever after; an atomic insert. May drop rows that expired before `now`."""
 
 
+class TokenStore(Protocol):
+    """Access tokens revoked before their end (RFC 7009)."""
+
+    def revoke(self, jti: str, expires_at: datetime, now: datetime) -> None:
+        """Revoking twice is as good as once. May drop rows that expired before `now`."""
+
+    def is_revoked(self, jti: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """A changing request that bore an Idempotency-Key, and its answer once there is one.
+
+    fingerprint: SHA-256 (hex) of what was asked. lease_until: how long a request without answer is taken to be running.
+    """
+
+    client_id: str
+    key: str
+    fingerprint: str
+    lease_until: datetime
+    expires_at: datetime
+    status: int | None = None
+    headers: JsonObject | None = None
+    body: str | None = None
+
+
+class IdempotencyStore(Protocol):
+    """Requests that are not to be carried out twice."""
+
+    def claim(self, request: IdempotentRequest, now: datetime) -> IdempotentRequest | None:
+        """None when the request is the first of its key, or takes over one whose lease ran out with the same
+        fingerprint; else the one that was before it. Atomic. May drop rows that expired before `now`."""
+
+    def answer(self, request: IdempotentRequest) -> None:
+        """Store the answer of a claimed request."""
+
+    def release(self, request: IdempotentRequest) -> None:
+        """Forget a claimed request that has no answer worth keeping."""
+
+
 class AuditStore(Protocol):
     """Hash-chained books. Records are append-only; see `contracts.audit.chain` for who writes them."""
 
@@ -222,6 +268,10 @@ class Stores(Protocol):
     def releases(self) -> ReleaseStore: ...
     @property
     def assertions(self) -> AssertionStore: ...
+    @property
+    def tokens(self) -> TokenStore: ...
+    @property
+    def idempotency(self) -> IdempotencyStore: ...
     @property
     def audit(self) -> AuditStore: ...
     @property

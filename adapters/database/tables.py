@@ -79,7 +79,13 @@ clients = sa.Table(
     _required("created_at", UtcDateTime, comment="When it was registered."),
     sa.Column("revoked_at", UtcDateTime, comment="From when on it gets in no more; null while it may."),
     sa.Column("revocation_reason", sa.Text, comment="Why it was revoked, as the operator said."),
+    sa.Column("jwks_url", sa.Text, comment="Where it publishes its keys, in place of registered ones; else null."),
+    sa.Column("issuer", sa.Text, comment="External issuer whose tokens it comes with; else null."),
+    sa.Column("subject", sa.Text, comment="What that issuer calls it; null without an issuer."),
+    sa.UniqueConstraint("issuer", "subject"),
     sa.CheckConstraint("(revoked_at IS NULL) = (revocation_reason IS NULL)", name="revoked_with_reason"),
+    sa.CheckConstraint("(issuer IS NULL) = (subject IS NULL)", name="issuer_with_subject"),
+    sa.CheckConstraint("issuer IS NULL OR jwks_url IS NULL", name="one_way_to_prove_itself"),
     comment="Programs that ask for tokens on behalf of an organisation.",
 )
 
@@ -283,6 +289,31 @@ used_assertions = sa.Table(
     _required("expires_at", UtcDateTime, comment="When the assertion expires by itself."),
     sa.Index(None, "expires_at"),
     comment="Client assertions that were used and may not be used again.",
+)
+
+revoked_tokens = sa.Table(
+    "revoked_tokens",
+    metadata,
+    sa.Column("jti", sa.Text, primary_key=True, comment="Id of the access token (RFC 9068 section 2.2)."),
+    _required("expires_at", UtcDateTime, comment="When the token expires by itself."),
+    sa.Index(None, "expires_at"),
+    comment="Access tokens that were revoked before their end (RFC 7009).",
+)
+
+idempotent_requests = sa.Table(
+    "idempotent_requests",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True, comment="Client that sent the request."),
+    sa.Column("key", sa.Text, primary_key=True, comment="Its Idempotency-Key."),
+    _required("fingerprint", sa.Text, comment="SHA-256 (hex) of what was asked: method, address, body and more."),
+    _required("lease_until", UtcDateTime, comment="Until when a request without a response is taken to be running."),
+    _required("expires_at", UtcDateTime, comment="When the key is forgotten."),
+    sa.Column("status", sa.Integer, comment="HTTP status that was answered; null while there is none."),
+    sa.Column("headers", CanonicalJson, comment="Header fields that were answered and belong to it, a JSON object."),
+    sa.Column("body", sa.Text, comment="Body that was answered, as text; null while there is none."),
+    sa.CheckConstraint("(status IS NULL) = (body IS NULL)", name="answered_whole"),
+    sa.Index(None, "expires_at"),
+    comment="Changing requests that bore an Idempotency-Key, with their answers; never submissions.",
 )
 
 audit_heads = sa.Table(

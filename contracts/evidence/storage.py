@@ -43,6 +43,8 @@ _RETENTION: Final = {
     "contracts": "for ever once proposed; a draft until its drafter changes or discards it",
     "contract_parties": "as long as the contract",
     "used_assertions": "until the assertion would have expired by itself, a few minutes",
+    "revoked_tokens": "until the token would have expired by itself, a few minutes",
+    "idempotent_requests": "for a day; of a submission nothing is ever kept there",
 }
 _APPEND_ONLY: Final = "for ever: the database refuses to change or delete a row"
 _OTHERWISE: Final = "as long as the exchange: no function of Parley deletes a row"

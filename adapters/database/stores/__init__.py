@@ -8,11 +8,13 @@ import sqlalchemy as sa
 from adapters.database.stores.assertions import SqlAssertionStore
 from adapters.database.stores.audit import SqlAuditStore
 from adapters.database.stores.contracts import SqlContractStore
+from adapters.database.stores.idempotency import SqlIdempotencyStore
 from adapters.database.stores.ledger import SqlLedgerStore
 from adapters.database.stores.parties import SqlPartyStore
 from adapters.database.stores.releases import SqlReleaseStore
 from adapters.database.stores.stored import SqlStoredRows
 from adapters.database.stores.submissions import SqlSubmissionStore
+from adapters.database.stores.tokens import SqlTokenStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class SqlStores:
     submissions: SqlSubmissionStore
     releases: SqlReleaseStore
     assertions: SqlAssertionStore
+    tokens: SqlTokenStore
+    idempotency: SqlIdempotencyStore
     audit: SqlAuditStore
     stored: SqlStoredRows
 
@@ -37,6 +41,8 @@ class SqlStores:
             SqlSubmissionStore(connection),
             SqlReleaseStore(connection),
             SqlAssertionStore(connection),
+            SqlTokenStore(connection),
+            SqlIdempotencyStore(connection),
             SqlAuditStore(connection),
             SqlStoredRows(connection),
         )

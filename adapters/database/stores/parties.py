@@ -75,6 +75,15 @@ class SqlPartyStore:
         row = self._connection.execute(query).mappings().one_or_none()
         return _client(row) if row else None
 
+    def find_client_of_issuer(self, issuer: str, subject: str) -> Client | None:
+        query = select_fields(clients, Client).where(clients.c.issuer == issuer, clients.c.subject == subject)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return _client(row) if row else None
+
+    def replace_client_keys(self, client: Client) -> None:
+        keys = {"public_keys": [*client.public_keys], "jwks_url": client.jwks_url}
+        self._connection.execute(sa.update(clients).where(clients.c.id == client.id).values(**keys))
+
     def list_clients(self, organisation_id: str) -> list[Client]:
         query = select_fields(clients, Client).where(clients.c.organisation == organisation_id).order_by(clients.c.id)
         return [_client(row) for row in self._connection.execute(query).mappings()]
