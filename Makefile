@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 CORES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all test-report check study utility openapi pictures clean
+.PHONY: help setup demo run test test-all test-report check study utility speed openapi pictures clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -48,6 +48,9 @@ study: $(READY)  ## how often the intervals hold the truth, and how wide they ar
 
 utility: $(READY)  ## how accurate tables are, beside other ways to spend the same budget (up to a minute)
 	$(BIN)/python -m benchmarks.utility
+
+speed: $(READY)  ## requests per second beside an empty route, and how long a joint answer takes (a minute or two)
+	$(BIN)/python -m benchmarks.http
 
 openapi: $(READY)  ## write openapi.yaml from the code
 	$(BIN)/parley openapi

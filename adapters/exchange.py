@@ -1,8 +1,9 @@
 """A client of the HTTP API, for the command line, the demo and the examples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -11,6 +12,8 @@ import httpx
 from adapters.tokens import TokenSource
 from contracts.parties import JsonObject
 from contracts.signing import sign
+
+_PAGE_LINES: Final = 200
 
 
 class ProblemAnswered(Exception):
@@ -28,12 +31,25 @@ class ProblemAnswered(Exception):
 
 
 class ExchangeClient:
-    """One registered client of an exchange. Threads may share it."""
+    """One registered client of an exchange. Threads may share it.
 
-    def __init__(self, url: str, client_id: str, private_key: JsonObject, *, timeout_seconds: float = 60) -> None:
+    only_scopes, only_contracts: ask for tokens that allow these scopes alone, on these contracts alone (RFC 9396).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        private_key: JsonObject,
+        *,
+        only_scopes: Sequence[str] = (),
+        only_contracts: Sequence[str] = (),
+        timeout_seconds: float = 60,
+    ) -> None:
         base = url.rstrip("/")
         self._http = _http_client(base, timeout_seconds)
-        self._tokens = TokenSource(self._http, f"{base}/oauth/token", client_id, private_key)
+        self._new_tokens = partial(TokenSource, self._http, f"{base}/oauth/token", client_id, private_key)
+        self._tokens = self._narrowed(only_scopes, only_contracts)
 
     def __enter__(self) -> Self:
         return self
@@ -44,18 +60,47 @@ class ExchangeClient:
         self._http.close()
 
     def request(self, method: str, path: str, **options: Any) -> JsonObject:
-        """The JSON object answered. Raises ProblemAnswered, or httpx's errors of transport."""
+        """The JSON object answered. Raises ProblemAnswered, or httpx's errors of transport.
+
+        A changing POST bears an Idempotency-Key, and is repeated once after a lost answer. A submission is not: its
+        caller repeats it by its submission id.
+        """
         return _json_object(self._answer(method, path, **options))
 
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
-        response = self._http.request(method, path, auth=self._tokens, **options)
+        tries = 1
+        if method == "POST" and not path.endswith("/submissions"):
+            options["headers"] = {"Idempotency-Key": f'"{uuid4()}"', **options.get("headers", {})}
+            tries = 2
+        response = self._send(tries, method, path, **options)
         if response.is_error:
             raise ProblemAnswered(response.status_code, _json_object(response))
         return response
 
-    def token(self) -> str:
-        """An access token of this client. Raises TokenNotGranted."""
-        return self._tokens.token()
+    def _send(self, tries: int, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, auth=self._tokens, **options)
+        except httpx.TransportError:
+            if tries == 1:
+                raise
+        return self._send(tries - 1, method, path, **options)
+
+    def token(self, only_scopes: Sequence[str] = (), only_contracts: Sequence[str] = ()) -> str:
+        """An access token of this client, for less if so asked. Raises TokenNotGranted."""
+        return (self._narrowed(only_scopes, only_contracts) if only_scopes else self._tokens).token()
+
+    def revoke_token(self, token: str) -> None:
+        """Take back an access token of this client (RFC 7009). Raises TokenNotGranted."""
+        self._tokens.revoke(token)
+
+    def _narrowed(self, only_scopes: Sequence[str], only_contracts: Sequence[str]) -> TokenSource:
+        return self._new_tokens(
+            scope=" ".join(only_scopes) or None,
+            authorization_details=[
+                {"type": "data_sharing_contract", "identifier": contract_id, "actions": [*only_scopes]}
+                for contract_id in only_contracts
+            ],
+        )
 
     def add_organisation(self, organisation_id: str, name: str, role: str) -> JsonObject:
         return self.request("POST", "/v1/organisations", json={"id": organisation_id, "name": name, "role": role})
@@ -153,8 +198,15 @@ class ExchangeClient:
         """question: by, periods, where, confidence, feed, measures, as_of, explain, receipt, as the API writes them."""
         return self.request("GET", f"/v1/contracts/{contract_id}/statistics/{statistic}", params=question)
 
+    def list_contracts(self) -> JsonObject:
+        """Every version, of all pages; so in the lists below."""
+        return self._whole("/v1/contracts", "contracts")
+
+    def list_signing_keys(self) -> JsonObject:
+        return self._whole("/v1/signing-keys", "signing_keys")
+
     def ledger(self, contract_id: str) -> JsonObject:
-        return self.request("GET", f"/v1/contracts/{contract_id}/ledger")
+        return self._whole(f"/v1/contracts/{contract_id}/ledger", "entries")
 
     def audit(self, contract_id: str | None, *, after: int = 0, limit: int = 100) -> JsonObject:
         """Part of a contract's book, or of one's own where no contract is named."""
@@ -162,7 +214,23 @@ class ExchangeClient:
         return self.request("GET", path, params={"after": after, "limit": limit})
 
     def coverage(self, contract_id: str) -> JsonObject:
-        return self.request("GET", f"/v1/contracts/{contract_id}/releases")
+        pages = self._pages(f"/v1/contracts/{contract_id}/releases")
+        own: dict[str, list[JsonObject]] = {}
+        for feed in (feed for page in pages for feed in page["feeds"]):
+            own.setdefault(feed["feed"], []).extend(feed["own_releases"])
+        feeds = [feed | {"own_releases": own[feed["feed"]]} for feed in pages[-1]["feeds"]]
+        return pages[-1] | {"feeds": feeds}
+
+    def _whole(self, path: str, lines: str) -> JsonObject:
+        """The last page, whose totals count all that came before it, with the lines of all of them."""
+        pages = self._pages(path)
+        return pages[-1] | {lines: [line for page in pages for line in page[lines]]}
+
+    def _pages(self, path: str) -> list[JsonObject]:
+        pages = [self.request("GET", path, params={"limit": _PAGE_LINES})]
+        while following := pages[-1].get("next_cursor"):
+            pages.append(self.request("GET", path, params={"limit": _PAGE_LINES, "cursor": following}))
+        return pages
 
 
 def fetch_receipt_keys(url: str, *, timeout_seconds: float = 60) -> JsonObject:

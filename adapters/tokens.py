@@ -1,9 +1,11 @@
 """Access tokens from the client's side: sign an assertion, get a token, keep it until near its end."""
 
-from collections.abc import Callable, Generator, Mapping
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Final
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import httpx
@@ -54,13 +56,16 @@ class TokenSource(httpx.Auth):
         private_jwk: JsonObject,
         *,
         scope: str | None = None,
+        authorization_details: Sequence[JsonObject] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._http = http
         self._token_url = token_url
         self._client_id = client_id
         self._private_jwk = private_jwk
-        self._scope = scope
+        self._narrowed = {"scope": scope} if scope else {}
+        if authorization_details:
+            self._narrowed["authorization_details"] = json.dumps(list(authorization_details))
         self._now = now
         self._lock = Lock()
         self._token = ""
@@ -77,23 +82,24 @@ class TokenSource(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {self.token()}"
         yield request
 
+    def revoke(self, token: str) -> None:
+        """Take back a token of this client (RFC 7009). Raises `TokenNotGranted`, as it is not authenticated then."""
+        self._send(self._now(), urljoin(self._token_url, "revoke"), {"token": token})
+
     def _fetch(self) -> None:
         now = self._now()
-        assertion = make_client_assertion(self._client_id, self._private_jwk, self._token_url, now)
-        form = {
-            "grant_type": "client_credentials",
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": assertion,
-        }
-        if self._scope is not None:
-            form["scope"] = self._scope
-        # Not through the client's own auth, which may be this very object.
-        response = self._http.post(self._token_url, data=form, auth=lambda request: request)
-        if response.status_code != httpx.codes.OK:
-            raise TokenNotGranted(_reason(response))
-        granted = response.json()
+        granted = self._send(now, self._token_url, {"grant_type": "client_credentials", **self._narrowed}).json()
         self._token = granted["access_token"]
         self._renew_at = now + timedelta(seconds=granted["expires_in"] - RENEW_BEFORE_SECONDS)
+
+    def _send(self, now: datetime, url: str, form: dict[str, str]) -> httpx.Response:
+        assertion = make_client_assertion(self._client_id, self._private_jwk, self._token_url, now)
+        proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+        # Not through the client's own auth, which may be this very object.
+        response = self._http.post(url, data=form | proof, auth=lambda request: request)
+        if response.status_code != httpx.codes.OK:
+            raise TokenNotGranted(_reason(response))
+        return response
 
 
 def _algorithm_of(key: Key) -> str:

@@ -1,11 +1,14 @@
 """The app factory."""
 
 from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from adapters.database import DatabaseUnavailable, check_schema
 from api.auth.metadata import check_issuer
 from api.auth.routes import blueprint as oauth
-from api.http import register_http_rules
+from api.docs_page import blueprint as docs_page
+from api.http import HTTPS, register_http_rules
+from api.limits import register_limit_headers
 from api.logs import configure_logs, register_request_log
 from api.openapi import register_api
 from api.problems import problem_response, register_problems
@@ -22,6 +25,7 @@ from api.routes.statistics import blueprint as statistics
 from api.routes.submissions import blueprint as submissions
 from api.routes.suspensions import blueprint as suspensions
 from api.settings import Settings, SettingsInvalid
+from api.versions import register_deprecations
 from api.wiring import wire
 from contracts.ports import Clock
 from privacy.mechanism import NoiseSource
@@ -53,6 +57,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, noise: NoiseSo
     configure_logs(settings.log_level)
     app = describe_app(settings.max_body_bytes)
     app.extensions["parley"] = wire(settings, clock=clock, noise=noise)
+    app.config[HTTPS] = settings.issuer.startswith("https:")
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0
+        )
     return app
 
 
@@ -62,11 +71,14 @@ def describe_app(max_body_bytes: int = 1) -> Flask:
     # A doubled slash is another address: redirecting would send a client, body and all, where the Host header says.
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class not
-    register_http_rules(app, max_body_bytes)
     register_request_log(app)
+    register_http_rules(app, max_body_bytes)
+    register_limit_headers(app)
+    register_deprecations(app)
     api = register_api(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
+    app.register_blueprint(docs_page)
     register_problems(app)
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
     return app

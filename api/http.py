@@ -7,16 +7,26 @@ factory raises here, whatever a client says its body is.
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from flask import Flask, Request, request
+from flask import Flask, Request, Response, current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
 
 from adapters.cells.strict_json import JsonRefused, load_strict
-from api.auth.metadata import TOKEN_PATH
+from api.auth.metadata import REVOCATION_PATH, TOKEN_PATH
+from api.encodings import GZIP, BodyNotGzip, BodyTooLarge, compress, expand, find_encoding, revalidate
 from api.problems import ApiProblem
 
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+HTTPS: Final = "PARLEY_HTTPS"
+SECURITY_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -25,10 +35,25 @@ class SpoolingForbidden(Exception):
 
 
 class MemoryRequest(Request):
-    """A request whose body stays in memory."""
+    """A request whose body stays in memory, and is read whole, expanded, or not at all."""
 
     def _get_file_stream(self, *_: Any, **__: Any) -> NoReturn:
         raise SpoolingForbidden
+
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:
+        """Raises ApiProblem, for a body in chunks that reaches the limit too: Werkzeug cuts it off without a word."""
+        try:
+            body = super().get_data(cache=cache)
+        except BlockingIOError:
+            raise ApiProblem(
+                "request-timeout", 408, "The request took too long to arrive.", {"Connection": "close"}
+            ) from None
+        limit = self.max_content_length
+        if self.content_length is None and limit is not None and len(body) >= limit:
+            raise _too_large()
+        if find_encoding(self) == GZIP:
+            body = _expanded(body, limit or 0)
+        return body.decode(errors="replace") if as_text else body
 
 
 class StrictParser(FlaskParser):
@@ -40,7 +65,7 @@ class StrictParser(FlaskParser):
 
     def _raw_load_json(self, req: Request) -> Any:
         try:
-            return load_strict(_whole_body(req))
+            return load_strict(req.get_data(cache=False))
         except JsonRefused as refused:
             raise ApiProblem("request-malformed", 400, str(refused)) from None
 
@@ -67,7 +92,7 @@ def register_http_rules(app: Flask, max_body_bytes: int) -> None:
     app.config["MAX_FORM_MEMORY_SIZE"] = 64 * 1024
     app.before_request(_require_readable_address)
     app.before_request(_require_media_type)
-    app.after_request(_security_headers)
+    app.after_request(_finish)
 
 
 def _require_readable_address() -> None:
@@ -80,35 +105,39 @@ def _require_media_type() -> None:
     """Refuse other media types, and bodies too large by their own word, before a byte is read."""
     if request.url_rule is None or request.method not in _WITH_BODY:
         return  # nothing to read
-    expected = FORM_TYPE if request.url_rule.rule == TOKEN_PATH else JSON_TYPE
+    expected = FORM_TYPE if request.url_rule.rule in (TOKEN_PATH, REVOCATION_PATH) else JSON_TYPE
     has_body = request.content_length or "Transfer-Encoding" in request.headers
     if has_body and request.mimetype != expected:
         raise ApiProblem("media-type-unsupported", 415, f"This route takes {expected}.", {"Accept": expected})
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise ApiProblem("media-type-unsupported", 415, "Send the body without a content encoding.")
+    takes = GZIP if expected == JSON_TYPE else "identity"
+    if find_encoding(request) not in ("identity", takes):
+        detail = f"This route takes a body as it is{', or by gzip once' if takes == GZIP else ''}."
+        raise ApiProblem("media-type-unsupported", 415, detail, {"Accept-Encoding": takes})
     if request.max_content_length is not None and (request.content_length or 0) > request.max_content_length:
         raise _too_large()
 
 
-def _whole_body(req: Request) -> bytes:
-    """Raises ApiProblem for a body in chunks that reaches the limit: Werkzeug cuts it off there without a word."""
+def _expanded(body: bytes, bytes_max: int) -> bytes:
     try:
-        body = req.get_data(cache=False)
-    except BlockingIOError:
-        raise ApiProblem(
-            "request-timeout", 408, "The request took too long to arrive.", {"Connection": "close"}
-        ) from None
-    if req.content_length is None and req.max_content_length is not None and len(body) >= req.max_content_length:
-        raise _too_large()
-    return body
+        return expand(body, bytes_max)
+    except BodyTooLarge:
+        raise _too_large() from None
+    except BodyNotGzip:
+        raise ApiProblem("request-malformed", 400, "The body is not one whole gzip member.") from None
 
 
 def _too_large() -> ApiProblem:
     return ApiProblem("body-too-large", 413, "The body is larger than this exchange takes.")
 
 
-def _security_headers(response: Any) -> Any:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+def _finish(response: Response) -> Response:
+    """What every answer says. Nothing of this exchange is for another site's pages, frames or caches."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_app.config.get(HTTPS):
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    if response.cache_control.public and response.status_code == 200:
+        response.add_etag()
+    compress(request, response)
+    revalidate(request, response)
     return response

@@ -4,14 +4,22 @@ Each of those would be an oracle for small counts, for whoever reads logs.
 """
 
 import logging
+import re
 import sys
 import traceback
+from typing import Final
 from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
+# Nothing else: what a client sends stands in a log, and in the answer's header.
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger("parley")
+
+# Of what is posted there, nobody learns the size, the duration, or which refusal it met.
+SUBMITTING: Final = "submissions.submit"
 
 
 def configure_logs(level: str) -> None:
@@ -35,6 +43,36 @@ def log_unexpected(error: BaseException, endpoint: str | None) -> None:
     _log.error("unexpected", kind=type(error).__name__, endpoint=endpoint, frames=frames[-8:])
 
 
+def log_of_server(message: str) -> None:
+    """What gunicorn says of its processes."""
+    _log.error("server", message=message)
+
+
+def log_limits_lost(error: Exception) -> None:
+    """The counts of rate limits cannot be read or written: everybody gets in meanwhile."""
+    _log.error("rate limits lost", kind=type(error).__name__)
+
+
+def log_not_taken(reason: str) -> None:
+    """New settings that cannot be served with. reason: in our words, with no part of a key."""
+    _log.error("settings not taken; the old ones stay in force", reason=reason)
+
+
+def log_not_started(reason: str) -> None:
+    """A worker that cannot start now, and is tried again."""
+    _log.error("worker not started; it is tried again", reason=reason)
+
+
+def log_keys_unreachable(client: str, reason: str) -> None:
+    """The keys that a registered client publishes cannot be had, and in which way, in our own words."""
+    _log.warning("keys-unreachable", client=client, reason=reason)
+
+
+def log_issuer_unreachable(issuer: str, reason: str) -> None:
+    """The keys of a trusted external issuer cannot be had, and in which way, in our own words."""
+    _log.warning("issuer-unreachable", issuer=issuer, reason=reason)
+
+
 def log_unreadable(error: Exception) -> None:
     """A request that is no HTTP: in which way. Never what it said: that can be part of a body."""
     _log.warning("unreadable", kind=type(error).__name__)
@@ -43,15 +81,24 @@ def log_unreadable(error: Exception) -> None:
 def _status(response: Response) -> int | str:
     """Of a refused submission no more than that it was: which refusal it is can depend on its cells."""
     refused = 400 <= response.status_code < 500
-    return "4xx" if refused and request.endpoint == "submissions.submit" else response.status_code
+    return "4xx" if refused and request.endpoint == SUBMITTING else response.status_code
 
 
 def register_request_log(app: Flask) -> None:
-    """One line a request: who, which route (never the address with its values), which status."""
+    """One line a request: who, which route (never the address with its values), which status.
+
+    Every line that is written on the way carries the request's id: the client's own, where it is a plain word.
+    """
 
     @app.before_request
     def name_request() -> None:
-        g.request_id = str(uuid4())
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+        bind_contextvars(request_id=g.request_id)
+
+    @app.teardown_request
+    def forget_name(_: BaseException | None) -> None:
+        unbind_contextvars("request_id")
 
     @app.after_request
     def write_line(response: Response) -> Response:

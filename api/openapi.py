@@ -9,8 +9,11 @@ from flask_smorest import Api, Blueprint
 from werkzeug.exceptions import HTTPException
 
 from api.auth.metadata import security_schemes
-from api.problems import MEDIA_TYPE, http_response
+from api.describing import complete
+from api.idempotency import with_keys
+from api.problems import http_response
 from api.schemas.fields import ProblemSchema
+from api.versions import mark_deprecated
 
 VERSION: Final = "1"
 _DESCRIPTION: Final = (
@@ -18,6 +21,14 @@ _DESCRIPTION: Final = (
     "reveal almost nothing about any single person; the ledger says how much. A provider's period is measured once, "
     "under differential privacy, and answered for ever: every answer is post-processing of stored noisy releases. "
     "Every error is a problem document (RFC 9457) with a stable type, `urn:parley:problem:<code>`."
+)
+_SERVERS: Final = (
+    {"url": "/", "description": "The exchange that serves this document."},
+    {
+        "url": "https://{exchange}",
+        "description": "Yours: the URL that it calls itself, its PARLEY_ISSUER.",
+        "variables": {"exchange": {"default": "parley.example"}},
+    },
 )
 
 
@@ -59,7 +70,7 @@ def register_api(app: Flask) -> ParleyApi:
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX=None,
     )
-    api = ParleyApi(app, spec_kwargs={"info": {"description": _DESCRIPTION}})
+    api = ParleyApi(app, spec_kwargs={"info": {"description": _DESCRIPTION}, "servers": _SERVERS})
     for name, scheme in security_schemes().items():
         api.spec.components.security_scheme(name, scheme)
     app.extensions["parley_api"] = api
@@ -69,19 +80,6 @@ def register_api(app: Flask) -> ParleyApi:
 def openapi_yaml(app: Flask) -> str:
     """The document as YAML, in a stable order; written once, since anybody may ask for it."""
     if "parley_openapi" not in app.extensions:
-        document = _with_problem_type(app.extensions["parley_api"].describe())
+        document = mark_deprecated(app, complete(with_keys(app.extensions["parley_api"].describe())))
         app.extensions["parley_openapi"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
     return str(app.extensions["parley_openapi"])
-
-
-def _with_problem_type(node: Any) -> Any:
-    """Errors are sent as application/problem+json; flask-smorest writes application/json."""
-    if isinstance(node, list):
-        return [_with_problem_type(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    inner = {str(key): _with_problem_type(value) for key, value in node.items()}
-    schema = inner.get("application/json", {})
-    if isinstance(schema, dict) and schema.get("schema") == {"$ref": "#/components/schemas/Problem"}:
-        return {MEDIA_TYPE: schema}
-    return inner

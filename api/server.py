@@ -1,89 +1,104 @@
 """gunicorn, in this process: threads (gthread) in one worker, or several workers on PostgreSQL."""
 
-import json
 import os
 import resource
-import socket
-import struct
 import sys
+import time
 from contextlib import suppress
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
-from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.http.errors import ParseException
 
+from adapters.database import DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale
 from api.app import create_app
-from api.logs import configure_logs, log_unexpected, log_unreadable
-from api.problems import MEDIA_TYPE, problem_body, problem_response
-from api.settings import Settings
+from api.logs import configure_logs, log_not_started, log_not_taken, log_unexpected, log_unreadable
+from api.problems import problem_response
+from api.serving.master import Master, ServerLogger, Stopping
+from api.serving.metrics_port import MetricsPort
+from api.serving.worker import UNREADABLE, Worker
+from api.settings import Settings, SettingsInvalid, read_settings
 
-GRACEFUL_SECONDS = 30
-SILENCE_SECONDS = 10
-_UNREADABLE: Final = "The request cannot be read."
-_TOO_LONG: Final = {LimitRequestLine: 414, LimitRequestHeaders: 431}
-
-
-class TextlessLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's log without the texts of exceptions, which can quote a body."""
-
-    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        self.error(msg, *args, **kwargs)
-        error = sys.exception()
-        if error is not None:
-            log_unexpected(error, None)
+RETRY_SECONDS: Final = 1.0
+# Their texts are ours, and hold no secret.
+_EXPECTED: Final = (SettingsInvalid, SchemaStale, DatabaseUnavailable, DatabaseUrlUnusable)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """Answers what it cannot read with a problem document. gunicorn would quote it, in the answer and in its log;
-    but it can be the cells of a body whose length was understated, or whose chunks are none."""
-
-    def handle(self, conn: Any) -> Any:
-        """A client that sends nothing for a while loses its connection, and the thread is free again."""
-        patience = struct.pack("ll", SILENCE_SECONDS, 0)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-        return super().handle(conn)
-
-    def handle_error(self, _req: object, client: socket.socket, _addr: object, error: BaseException) -> None:
-        if isinstance(error, ParseException):
-            log_unreadable(error)
-            status, code, detail = _TOO_LONG.get(type(error), 400), "request-malformed", _UNREADABLE
-        else:
-            log_unexpected(error, None)
-            status, code, detail = 500, "internal", "Something went wrong here."
-        with suppress(OSError):  # the client may be gone
-            write_nonblock(client, _answer(status, code, detail))
-
-
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """An exchange behind gunicorn. The app is made in each worker, after the fork: database connections and
     OpenDP's generator must not be carried over one."""
 
     def __init__(self, settings: Settings) -> None:
+        self.stopping = Stopping()
         self._settings = settings
+        self._metrics = _metrics_port(settings)
         super().__init__()
+
+    def run(self) -> None:
+        Master(self).run()
 
     def load_config(self) -> None:
         for name, value in _options(self._settings).items():
             self.cfg.set(name, value)
+        if self._metrics is not None:
+            metrics = self._metrics
+            self.cfg.set("child_exit", lambda _master, worker: metrics.forget(worker.pid))
+            self.cfg.set("on_exit", lambda _master: metrics.close())
 
     def load(self) -> Flask:
+        """One that cannot be made now, as when the database is away, ends this worker alone: the master starts another.
+        gunicorn would end the whole exchange."""
+        try:
+            return self._make_app()
+        except _EXPECTED as expected:
+            log_not_started(str(expected))
+        except Exception as error:
+            log_unexpected(error, None)
+        time.sleep(RETRY_SECONDS)
+        sys.exit(1)
+
+    def take_settings(self) -> bool:
+        """Read the environment, and the files that it names, anew. They are tried before any worker gets them."""
+        try:
+            settings = read_settings(os.environ)
+            try_out(settings)
+        except _EXPECTED as expected:
+            log_not_taken(str(expected))
+        except Exception as error:
+            log_unexpected(error, None)
+        else:
+            self._settings = settings
+            return True
+        return False
+
+    def _make_app(self) -> Flask:
         app = create_app(self._settings)
+        app.extensions["parley"].readiness.is_stopping = lambda: self.stopping
+        if self._metrics is not None:
+            from api.metrics import register_metrics  # prometheus_client looks for the folder when it is imported
+
+            register_metrics(app, app.extensions["parley"])
         # A body in bad chunks is found out while the app reads it.
         app.register_error_handler(ParseException, _unreadable)
         return app
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
+    """Serve until told to stop. Raises OSError when the port of metrics cannot be had."""
     _forbid_core_dumps()
     configure_logs(settings.log_level)
     Server(settings).run()
+
+
+def try_out(settings: Settings) -> None:
+    """Make the app once before any worker does. Raises what `create_app` raises."""
+    create_app(settings).extensions["parley"].database.close()
+
+
+def _metrics_port(settings: Settings) -> MetricsPort | None:
+    return None if settings.metrics_port is None else MetricsPort(settings.metrics_host, settings.metrics_port)
 
 
 def _forbid_core_dumps() -> None:
@@ -96,33 +111,26 @@ def _forbid_core_dumps() -> None:
 
 def _unreadable(error: ParseException) -> Response:
     log_unreadable(error)
-    return problem_response("request-malformed", 400, _UNREADABLE)
-
-
-def _answer(status: int, code: str, detail: str) -> bytes:
-    """A problem document as it goes over the wire, for where no framework is at hand."""
-    body = json.dumps(problem_body(code, status, detail)).encode()
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        "Connection: close",
-        f"Content-Type: {MEDIA_TYPE}",
-        "Cache-Control: no-store",
-        f"Content-Length: {len(body)}",
-    )
-    return "\r\n".join((*head, "", "")).encode() + body
+    return problem_response("request-malformed", 400, UNREADABLE)
 
 
 def _options(settings: Settings) -> dict[str, Any]:
     return {
         "bind": f"{settings.host}:{settings.port}",
         "worker_class": Worker,
-        "logger_class": TextlessLogger,
+        "logger_class": ServerLogger,
         "workers": settings.workers,
         "threads": settings.threads,
-        "graceful_timeout": GRACEFUL_SECONDS,
+        # A submission that is older is taken for dead in any case: no stop need wait longer.
+        "graceful_timeout": settings.lease_seconds,
+        # Without a heartbeat: a worker that hangs as a whole. Requests do not hold it up, threads serve them.
         "timeout": 120,
         # Longer than clients keep an idle connection (httpx: 5 s), so that none is closed under a request on its way.
         "keepalive": 75,
+        # Connections that wait for a worker to accept them; the kernel's net.core.somaxconn may allow fewer.
+        "backlog": 1024,
+        # A worker is not replaced after so many requests: nothing here grows, and what would is a fault to be found.
+        "max_requests": 0,
         "preload_app": False,
         # gunicorn's access log would hold lengths and durations; ours holds neither.
         "accesslog": None,
@@ -134,4 +142,5 @@ def _options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
         "limit_request_line": 8190,
         "limit_request_fields": 64,
+        "limit_request_field_size": 8190,
     }

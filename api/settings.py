@@ -1,11 +1,15 @@
 """Configuration by environment. Secrets come from a variable or a file, never from the database."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from api.limits import LimitsInvalid, parse_limit
+
+_HOST: Final = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _WITNESS: Final = "PARLEY_WITNESS, a file on another disk than the database, for the witness of its ledger"
 
 
@@ -23,6 +27,11 @@ class Settings:
     one at each start, which development allows.
     max_cells: of one period of a feed, over all its measures. lease_seconds: how long a
     running submission is taken to be alive.
+    issuers_file: of the external issuers whose tokens are accepted too.
+    private_key_hosts: `host` or `host:port` of published keys that may have private addresses.
+    rate_limit, address_rate_limit: like `1200 per minute`, or `off`. trusted_proxies: of how many the word is taken
+    for the address of a client.
+    metrics_host, metrics_port: where metrics are served; nowhere without a port.
     """
 
     production: bool
@@ -32,6 +41,8 @@ class Settings:
     audience: str
     token_key: str | None = field(repr=False)
     receipt_key: str | None = field(repr=False)
+    issuers_file: str | None
+    private_key_hosts: frozenset[str]
     max_body_bytes: int
     max_cells: int
     lease_seconds: int
@@ -39,7 +50,13 @@ class Settings:
     port: int
     workers: int
     threads: int
+    metrics_host: str
+    metrics_port: int | None
     log_level: str
+    rate_limit: str
+    address_rate_limit: str
+    rate_limit_storage: str = field(repr=False)
+    trusted_proxies: int
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -56,6 +73,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         audience=environ.get("PARLEY_AUDIENCE", issuer),
         token_key=read_secret(environ, "PARLEY_TOKEN_KEY"),
         receipt_key=read_secret(environ, "PARLEY_RECEIPT_KEY"),
+        issuers_file=environ.get("PARLEY_ISSUERS_FILE"),
+        private_key_hosts=_hosts(environ, "PARLEY_PRIVATE_KEY_HOSTS"),
         max_body_bytes=_number(environ, "PARLEY_MAX_BODY_BYTES", 16 * 1024 * 1024),
         max_cells=_number(environ, "PARLEY_MAX_CELLS", 1_000_000),
         lease_seconds=_number(environ, "PARLEY_LEASE_SECONDS", 120),
@@ -63,7 +82,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         port=port,
         workers=_number(environ, "PARLEY_WORKERS", 1),
         threads=_number(environ, "PARLEY_THREADS", 8),
+        metrics_host=environ.get("PARLEY_METRICS_HOST", "127.0.0.1"),
+        metrics_port=_number(environ, "PARLEY_METRICS_PORT", 1) if "PARLEY_METRICS_PORT" in environ else None,
         log_level=environ.get("PARLEY_LOG_LEVEL", "info"),
+        rate_limit=environ.get("PARLEY_RATE_LIMIT", "1200 per minute"),
+        address_rate_limit=environ.get("PARLEY_ADDRESS_RATE_LIMIT", "300 per minute"),
+        rate_limit_storage=read_secret(environ, "PARLEY_RATE_LIMIT_STORAGE") or "memory://",
+        trusted_proxies=_number(environ, "PARLEY_TRUSTED_PROXIES", 0, least=0),
     )
     faults = [*_environment_faults(environ), *_faults(settings)]
     if production:
@@ -98,7 +123,16 @@ def _faults(settings: Settings) -> list[str]:
         faults.append(f"a database that is no file needs {_WITNESS}")
     if settings.log_level.lower() not in ("debug", "info", "warning", "error"):
         faults.append("PARLEY_LOG_LEVEL is debug, info, warning or error")
-    return faults
+    return [*faults, *_limit_faults(settings)]
+
+
+def _limit_faults(settings: Settings) -> Iterator[str]:
+    limits = {"PARLEY_RATE_LIMIT": settings.rate_limit, "PARLEY_ADDRESS_RATE_LIMIT": settings.address_rate_limit}
+    for name, text in limits.items():
+        try:
+            parse_limit(text)
+        except LimitsInvalid as invalid:
+            yield f"{name} {invalid}"
 
 
 def _keys_missing(settings: Settings) -> list[str]:
@@ -125,11 +159,19 @@ def truthy(text: str | None) -> bool:
     return (text or "").lower() not in ("", "0", "false", "no")
 
 
-def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+def _number(environ: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = environ.get(name, str(default))
-    if not text.isdecimal() or len(text) > 12 or int(text) < 1:
-        raise SettingsInvalid(f"{name} is a whole number above 0")
+    if not text.isdecimal() or len(text) > 12 or int(text) < least:
+        raise SettingsInvalid(f"{name} is a whole number above {least - 1}" if least else f"{name} is a whole number")
     return int(text)
+
+
+def _hosts(environ: Mapping[str, str], name: str) -> frozenset[str]:
+    hosts = [host.strip().lower() for host in environ.get(name, "").split(",") if host.strip()]
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise SettingsInvalid(f"{name} is a list, by commas, of hosts with or without port: idp.internal:8443")
+    return frozenset(hosts)
 
 
 def read_secret(environ: Mapping[str, str], name: str) -> str | None:

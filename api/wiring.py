@@ -10,16 +10,24 @@ from flask import current_app
 
 from adapters.blocks import ArrowBlockFormat
 from adapters.clock import SystemClock
-from adapters.database import open_database
+from adapters.database import SqlDatabase, open_database
+from adapters.identity.fetching import Reach
+from adapters.identity.jwks import PublishedKeys
 from adapters.witness import FileWitness
+from api.auth.access_tokens import AccessTokens, OwnTokens
+from api.auth.external_tokens import ExternalTokens
+from api.auth.issuers import IssuersInvalid, TrustedIssuer, read_issuers
 from api.auth.jose import KeyUnsuitable
 from api.auth.keys import ReceiptKeys, TokenKeys
+from api.limits import LimitsInvalid, RateLimits
+from api.readiness import ReadinessProbe
 from api.settings import Settings, SettingsInvalid
 from contracts.agreeing import Agreeing
 from contracts.asking import Asking
 from contracts.audit.books import AuditBooks
 from contracts.ledger.statements import Accounting
-from contracts.ports import BlockFormat, Clock, Database, Witness
+from contracts.listing import Listing
+from contracts.ports import BlockFormat, Clock, Witness
 from contracts.previewing import Previewing
 from contracts.registering import Registering
 from contracts.signing_keys import SigningKeys
@@ -34,13 +42,29 @@ class Wiring:
     """What one running exchange consists of."""
 
     settings: Settings
-    database: Database
+    database: SqlDatabase
     witness: Witness
     clock: Clock
     noise: NoiseSource
     blocks: BlockFormat
     token_keys: TokenKeys
     receipt_keys: ReceiptKeys
+    trusted_issuers: tuple[TrustedIssuer, ...]
+    rate_limits: RateLimits
+
+    @cached_property
+    def published_keys(self) -> PublishedKeys:
+        return PublishedKeys(Reach(self.settings.private_key_hosts, plain_http=not self.settings.production))
+
+    @cached_property
+    def access_tokens(self) -> AccessTokens:
+        own = OwnTokens(self.token_keys, self.settings.issuer, self.settings.audience, self.clock)
+        external = (ExternalTokens(trusted, self.published_keys, self.clock) for trusted in self.trusted_issuers)
+        return AccessTokens([own, *external])
+
+    @cached_property
+    def readiness(self) -> ReadinessProbe:
+        return ReadinessProbe(self.database, self.witness)
 
     @cached_property
     def registering(self) -> Registering:
@@ -53,6 +77,10 @@ class Wiring:
     @cached_property
     def agreeing(self) -> Agreeing:
         return Agreeing(self.database, self.clock, GRANTABLE, self.settings.max_cells)
+
+    @cached_property
+    def listing(self) -> Listing:
+        return Listing(self.database, self.clock)
 
     @cached_property
     def suspending(self) -> Suspending:
@@ -83,7 +111,7 @@ class Wiring:
 def wire(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource | None = None) -> Wiring:
     """Join everything. clock and noise are arguments for tests only: no setting, entry point or command passes
     them, so that no deployment can weaken its noise."""
-    keys = TokenKeys.from_json(settings.token_key) if settings.token_key else TokenKeys.generate()
+    keys = _token_keys(settings)
     return Wiring(
         settings=settings,
         database=open_database(settings.database_url),
@@ -93,7 +121,23 @@ def wire(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource |
         blocks=ArrowBlockFormat(),
         token_keys=keys,
         receipt_keys=_receipt_keys(settings, keys),
+        trusted_issuers=_trusted_issuers(settings),
+        rate_limits=_rate_limits(settings),
     )
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    try:
+        return RateLimits(settings.rate_limit, settings.address_rate_limit, settings.rate_limit_storage)
+    except LimitsInvalid as invalid:
+        raise SettingsInvalid(f"PARLEY_RATE_LIMIT_STORAGE {invalid}") from None
+
+
+def _token_keys(settings: Settings) -> TokenKeys:
+    try:
+        return TokenKeys.from_json(settings.token_key) if settings.token_key else TokenKeys.generate()
+    except KeyUnsuitable as unsuitable:
+        raise SettingsInvalid(f"PARLEY_TOKEN_KEY: {unsuitable}") from None
 
 
 def _receipt_keys(settings: Settings, token_keys: TokenKeys) -> ReceiptKeys:
@@ -107,6 +151,16 @@ def _receipt_keys(settings: Settings, token_keys: TokenKeys) -> ReceiptKeys:
     if keys.thumbprints() & token_keys.thumbprints():
         raise SettingsInvalid("PARLEY_RECEIPT_KEY: receipts need a key of their own, not the one of access tokens.")
     return keys
+
+
+def _trusted_issuers(settings: Settings) -> tuple[TrustedIssuer, ...]:
+    """Raises SettingsInvalid."""
+    if not settings.issuers_file:
+        return ()
+    try:
+        return read_issuers(Path(settings.issuers_file), settings.issuer)
+    except IssuersInvalid as invalid:
+        raise SettingsInvalid(f"PARLEY_ISSUERS_FILE: {invalid}") from None
 
 
 def wiring() -> Wiring:

@@ -1,6 +1,6 @@
 """Use cases of a contract's words: draft, amend, edit, propose (the plan is computed and frozen), sign, read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -76,14 +76,6 @@ class ContractView:
     @property
     def draft_tag(self) -> str | None:
         return draft_tag(self.record)
-
-
-@dataclass(frozen=True, slots=True)
-class ContractLine:
-    """A contract version in the list of a caller's contracts."""
-
-    record: ContractRecord
-    status: Status
 
 
 def draft_tag(record: ContractRecord) -> str | None:
@@ -205,18 +197,6 @@ class Agreeing:
         with self._database.reading() as stores:
             contract = get_readable_contract(stores, caller, contract_id, self._clock.now(), version)
         return self._view(contract.history, contract.record, caller)
-
-    def list(self, caller: Caller) -> Sequence[ContractLine]:
-        """Every version of the contracts the caller may know of, the oldest contract first."""
-        with self._database.reading() as stores:
-            histories = stores.contracts.list_histories(caller.organisation)
-        now = self._clock.now()
-        found = []
-        for history in histories:
-            statuses = statuses_of(history, now)
-            visible = visible_versions(history, caller.organisation)
-            found += [ContractLine(record, statuses[record.version]) for record in visible]
-        return found
 
     def _without_lapsed(self, stores: Stores, caller: Caller, history: History) -> History:
         """The history in which the caller's draft may come next: a draft that lapsed is deleted for it."""

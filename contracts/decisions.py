@@ -1,4 +1,5 @@
-"""Who may do what under a contract, decided in one order: party, status, version, then terms; first failure wins.
+"""Who may do what under a contract, decided in one order: party, authorization_details, status, version, then terms;
+first failure wins.
 
 Token and scope are decided at the door, before these. Nothing here looks at data.
 """
@@ -32,6 +33,7 @@ from contracts.refusals import (
     PeriodNotOver,
     PeriodOutsideContract,
     PlanNotOfContract,
+    TokenNarrowed,
     TransitionIllegal,
 )
 from contracts.terms import FeedTerms, Party, Terms, terms_of
@@ -93,7 +95,7 @@ class Contract:
 def get_contract(stores: Stores, caller: Caller, contract_id: str, now: datetime) -> Contract:
     """The version that acts for the contract now, to a party of it: the one to ask and to post under.
 
-    Raises ContractNotFound, the same for a contract that is not there and one that is not the caller's.
+    Raises ContractNotFound, the same for a contract that is not there and one that is not the caller's; TokenNarrowed.
     """
     history = stores.contracts.find_history(contract_id)
     current = None if history is None else find_current(history, now) or history.versions[-1]
@@ -104,7 +106,7 @@ def get_readable_contract(
     stores: Stores, caller: Caller, contract_id: str, now: datetime, version: int | None = None
 ) -> Contract:
     """The version named; or the one that acts now, if the caller is a party to it, and else the newest that it is a
-    party to: who left a contract still reads what bound it. Raises ContractNotFound."""
+    party to: who left a contract still reads what bound it. Raises ContractNotFound, TokenNarrowed."""
     history = stores.contracts.find_history(contract_id)
     return readable(history, caller, now, version)
 
@@ -147,7 +149,17 @@ def visible_versions(history: History, organisation: str) -> tuple[ContractRecor
 def _visible(history: History | None, record: ContractRecord | None, caller: Caller) -> Contract:
     if history is None or record is None or not is_visible(history, record, caller.organisation):
         raise _not_found()
+    require_in_details(caller, record.id)
     return Contract(history, record)
+
+
+def require_in_details(caller: Caller, contract_id: str) -> None:
+    """The token is not narrowed to other contracts, or to other actions on this one. Raises TokenNarrowed.
+
+    After the party check, so that no stranger learns which contracts there are.
+    """
+    if not caller.may_touch(contract_id):
+        raise TokenNarrowed("The authorization_details of the access token do not allow this for this contract.")
 
 
 def names(record: ContractRecord, organisation: str) -> bool:

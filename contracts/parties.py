@@ -74,6 +74,15 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whom an access token stands for, as registered now, and whether the token itself was revoked (RFC 7009)."""
+
+    client: Client
+    role: Role
+    token_revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SigningKey:
     """A public key (JWK) with which an organisation signs contracts; apart from its client keys.
 
@@ -103,3 +112,7 @@ class Caller:
     role: Role
     scopes: frozenset[Scope]
     contracts: frozenset[str] | None = None
+
+    def may_touch(self, contract_id: str | None) -> bool:
+        """Whether the token is for this contract too; what belongs to no contract (None) every token may see."""
+        return self.contracts is None or contract_id is None or contract_id in self.contracts

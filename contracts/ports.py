@@ -12,7 +12,7 @@ from typing import Protocol
 
 from contracts.audit.records import AuditRecord, Head
 from contracts.ledger.entries import Entry
-from contracts.parties import Client, JsonObject, Organisation, Population, SigningKey
+from contracts.parties import Bearer, Client, JsonObject, Organisation, Population, SigningKey
 from contracts.records import (
     ContractEvent,
     ContractRecord,
@@ -37,7 +37,9 @@ class PartyStore(Protocol):
 
     def add_organisation(self, organisation: Organisation) -> None: ...
     def find_organisation(self, organisation_id: str) -> Organisation | None: ...
-    def list_organisations(self) -> list[Organisation]: ...
+    def list_organisations(self, *, after: str = "", limit: int | None = None) -> list[Organisation]:
+        """By id, those after this one."""
+
     def add_population(self, population: Population) -> None: ...
     def find_population(self, population_id: str) -> Population | None: ...
     def list_populations(self, organisation_id: str) -> list[Population]: ...
@@ -52,6 +54,9 @@ class PartyStore(Protocol):
 
     def add_client(self, client: Client) -> None: ...
     def find_client(self, client_id: str) -> Client | None: ...
+    def find_bearer(self, client: str, issuer: str | None, jti: str | None) -> Bearer | None:
+        """Whom an access token stands for, in one statement. client: its id, or what an external issuer calls it."""
+
     def find_client_of_issuer(self, issuer: str, subject: str) -> Client | None:
         """The client that an external issuer calls so."""
 
@@ -76,8 +81,10 @@ class PartyStore(Protocol):
     def find_key_by_thumbprint(self, thumbprint: str) -> SigningKey | None:
         """Whoever's signing key it is, whatever its kid, revoked or not."""
 
-    def list_signing_keys(self, organisation_id: str) -> list[SigningKey]:
-        """All of them, oldest first."""
+    def list_signing_keys(
+        self, organisation_id: str, *, after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[SigningKey]:
+        """Oldest first; after: those registered after this instant, or then and of a later kid."""
 
     def revoke_signing_key(self, key: SigningKey) -> None:
         """Store what the key says of its revocation. It must be held by `lock_signing_key`."""
@@ -93,8 +100,11 @@ class ContractStore(Protocol):
         """Store a new draft. Raises `AlreadyExists` when the version, or for a first version the id, is taken."""
 
     def find_history(self, contract_id: str) -> History | None: ...
-    def list_histories(self, organisation_id: str) -> list[History]:
-        """Contracts of which any version was drafted by, or names, the organisation, oldest first."""
+    def list_histories(
+        self, organisation_id: str, *, first: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[History]:
+        """Contracts of which any version was drafted by, or names, the organisation, oldest first. first: when the one
+        to begin with was drafted, and its id."""
 
     def lock(self, contract_id: str) -> History | None:
         """The history, which nobody else changes until the transaction ends."""
@@ -178,7 +188,9 @@ class TokenStore(Protocol):
 class IdempotentRequest:
     """A changing request that bore an Idempotency-Key, and its answer once there is one.
 
-    fingerprint: SHA-256 (hex) of what was asked. lease_until: how long a request without answer is taken to be running.
+    fingerprint: SHA-256 (hex) of what was asked. lease_until: how long a request without answer is taken to be running;
+    it also tells who holds the key, since whoever takes it over has a later one. contract_id, contract_version: the
+    version whose document the body holds, if any; where that was a draft and is discarded, so is this.
     """
 
     client_id: str
@@ -189,6 +201,8 @@ class IdempotentRequest:
     status: int | None = None
     headers: JsonObject | None = None
     body: str | None = None
+    contract_id: str | None = None
+    contract_version: int | None = None
 
 
 class IdempotencyStore(Protocol):
@@ -199,10 +213,10 @@ class IdempotencyStore(Protocol):
         fingerprint; else the one that was before it. Atomic. May drop rows that expired before `now`."""
 
     def answer(self, request: IdempotentRequest) -> None:
-        """Store the answer of a claimed request."""
+        """Store the answer of a claimed request, unless it was taken over, or its draft was discarded, meanwhile."""
 
     def release(self, request: IdempotentRequest) -> None:
-        """Forget a claimed request that has no answer worth keeping."""
+        """Forget a claimed request that has no answer worth keeping, unless it was taken over."""
 
 
 class AuditStore(Protocol):

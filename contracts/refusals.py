@@ -79,6 +79,12 @@ class NotAllowed(Refusal):
     """The caller is a party, and its part in the contract does not include this."""
 
 
+class TokenNarrowed(NotAllowed):
+    """The `authorization_details` of the access token (RFC 9396) do not allow this for this contract."""
+
+    code = "authorization-details-insufficient"
+
+
 class NotTheProvider(NotAllowed):
     code = "not-the-provider"
 

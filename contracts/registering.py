@@ -1,38 +1,28 @@
 """Use cases of the operator: who is in the exchange. Organisations, populations, clients, signing keys."""
 
-import re
 from dataclasses import dataclass, replace
-
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey, import_key
 
 from contracts.audit import acts
 from contracts.audit.acts import CONSOLE, By
 from contracts.audit.chain import append
+from contracts.external_issuers import require_free_name, require_sound_name
 from contracts.ledger.entries import Entry
 from contracts.ledger.witnessing import WitnessedLedger
 from contracts.parties import Caller, Client, JsonObject, Organisation, Population, Role, Scope, SigningKey
 from contracts.ports import Clock, Database, Stores, Witness
+from contracts.public_keys import invalid, not_apart, public_jwk, published_at, require_not_revoked, signing_jwk
 from contracts.refusals import (
     AlreadyExists,
     ClientNotFound,
     ClientRevoked,
     Conflict,
-    Fault,
     OperatorOnly,
     OrganisationNotFound,
     PopulationNotFound,
-    RegistrationInvalid,
     SigningKeyRevoked,
 )
-from contracts.signing import algorithm_for, is_weak, plain_key, thumbprint
+from contracts.signing import thumbprint
 from privacy.units import NotABudget, budget_nano
-
-MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 8192
-_KID = re.compile(r"(?!\.)[A-Za-z0-9._~-]{1,128}")
-_KINDS = {("EC", "P-256"), ("EC", "P-384"), ("OKP", "Ed25519"), ("RSA", "")}
-_PUBLIC_MEMBERS = {"kty", "crv", "x", "y", "n", "e", "kid", "use", "alg", "key_ops"}
 
 
 class AttestationMissing(Conflict):
@@ -118,25 +108,55 @@ class Registering:
         organisation_id: str,
         client_id: str,
         scopes: frozenset[Scope],
-        public_keys: tuple[JsonObject, ...],
+        public_keys: tuple[JsonObject, ...] = (),
         by: By = CONSOLE,
+        *,
+        jwks_url: str | None = None,
+        issuer: str | None = None,
+        subject: str | None = None,
     ) -> Client:
-        """Raises OrganisationNotFound, RegistrationInvalid, ClientRevoked, AlreadyExists."""
-        keys = tuple(public_jwk(key, f"/public_keys/{i}") for i, key in enumerate(public_keys))
-        client = Client(client_id, organisation_id, scopes, keys, self.clock.now())
+        """It proves itself with these keys, with those that it publishes at a URL, or by tokens of an external issuer
+        that calls it by this subject.
+
+        Raises OrganisationNotFound, RegistrationInvalid, ClientRevoked, AlreadyExists.
+        """
+        client = Client(client_id, organisation_id, scopes, (), self.clock.now(), issuer=issuer, subject=subject)
+        client = _with_proof(client, public_keys, jwks_url)
         with self.database.writing() as stores:
             organisation = _get_organisation(stores, organisation_id)
             if Scope.ORG_ADMIN in scopes and organisation.role is not Role.OPERATOR:
-                raise _invalid("/scopes", "scope_reserved", "org.admin is for clients of the operator")
+                raise invalid("/scopes", "scope_reserved", "org.admin is for clients of the operator")
             same = stores.parties.find_client(client_id)
             if same is not None and same.revoked_at is not None:
                 raise ClientRevoked("A client of this id was revoked, which is final; choose another id.")
-            for i, key in enumerate(keys):
-                if stores.parties.find_key_by_thumbprint(thumbprint(key)) is not None:
-                    raise _not_apart(f"/public_keys/{i}")
-                _require_not_revoked(stores, key)
+            _require_free_keys(stores, client)
+            require_free_name(stores, client)
             stores.parties.add_client(client)
             append(stores, client.created_at, acts.client_registered(by, client))
+        return client
+
+    def replace_client_keys(
+        self,
+        client_id: str,
+        public_keys: tuple[JsonObject, ...] = (),
+        by: By = CONSOLE,
+        *,
+        jwks_url: str | None = None,
+        organisation_id: str | None = None,
+    ) -> Client:
+        """From now on it proves itself with these keys, or with those at this URL, and no others. To rotate without a
+        pause, name the old key beside the new one until the client signs with the new one.
+
+        organisation_id: whose it must be, if that matters. Raises ClientNotFound, ClientRevoked, RegistrationInvalid.
+        """
+        with self.database.writing() as stores:
+            client = _lock_live_client(stores, client_id, organisation_id)
+            if client.issuer is not None:
+                raise invalid("/public_keys", "keys_not_its_own", "this client comes with tokens of an external issuer")
+            client = _with_keys(client, public_keys, jwks_url)
+            _require_free_keys(stores, client)
+            stores.parties.replace_client_keys(client)
+            append(stores, self.clock.now(), acts.client_keys_replaced(by, client))
         return client
 
     def revoke_client(
@@ -148,11 +168,7 @@ class Registering:
         Raises ClientNotFound, ClientRevoked.
         """
         with self.database.writing() as stores:
-            client = stores.parties.lock_client(client_id)
-            if client is None or organisation_id not in (None, client.organisation):
-                raise ClientNotFound("There is no client of this id.")
-            if client.revoked_at is not None:
-                raise ClientRevoked("The client was revoked before, which is final.")
+            client = _lock_live_client(stores, client_id, organisation_id)
             now = self.clock.now()
             revoked = replace(client, revoked_at=now, revocation_reason=reason)
             stores.parties.revoke_client(revoked)
@@ -181,7 +197,7 @@ def add_new_key(stores: Stores, key: SigningKey) -> None:
     found = thumbprint(key.public_key)
     same = stores.parties.find_key_by_thumbprint(found)
     if same is not None and same.organisation != key.organisation:
-        raise _invalid("/public_key", "key_taken", "another organisation signs with this key; make a pair of your own")
+        raise invalid("/public_key", "key_taken", "another organisation signs with this key; make a pair of your own")
     same = same or stores.parties.find_signing_key(key.organisation, key.kid)
     if same is not None and same.revoked_at is not None:
         raise SigningKeyRevoked("This key, or one of its kid, was revoked, which is final; make a new pair.")
@@ -189,60 +205,58 @@ def add_new_key(stores: Stores, key: SigningKey) -> None:
         raise AlreadyExists(f"{key.organisation} has this signing key, or one of its kid, already.")
     clients = stores.parties.list_clients(key.organisation)
     if any(found == thumbprint(client_key) for client in clients for client_key in client.public_keys):
-        raise _not_apart("/public_key")
-    _require_not_revoked(stores, key.public_key)
+        raise not_apart("/public_key")
+    require_not_revoked(stores, key.public_key)
     stores.parties.add_signing_key(key)
 
 
-def _require_not_revoked(stores: Stores, key: JsonObject) -> None:
-    """What a revoked client proved itself with may be in anybody's hands. Raises ClientRevoked."""
-    revoked = (known for client in stores.parties.list_revoked_clients() for known in client.public_keys)
-    if thumbprint(key) in map(thumbprint, revoked):
-        raise ClientRevoked("This key is one of a revoked client, which is final; make a new pair.")
+def _with_proof(client: Client, public_keys: tuple[JsonObject, ...], url: str | None) -> Client:
+    """Raises RegistrationInvalid unless there is exactly one way in which it proves itself."""
+    if client.issuer is None and client.subject is None:
+        return _with_keys(client, public_keys, url)
+    if public_keys or url is not None:
+        raise invalid("/issuer", "keys_or_issuer", "a client of an external issuer has no public_keys and no jwks_url")
+    require_sound_name(client)
+    return client
 
 
-def signing_jwk(key: JsonObject, pointer: str) -> JsonObject:
-    """A public JWK of a kind that signs contracts, as it is registered. Raises RegistrationInvalid."""
-    jwk = public_jwk(key, pointer)
-    try:
-        algorithm_for(jwk)
-    except ValueError as error:
-        raise _invalid(pointer, "key_not_usable", str(error)) from None
-    return jwk
+def _with_keys(client: Client, public_keys: tuple[JsonObject, ...], url: str | None) -> Client:
+    """Raises RegistrationInvalid unless it is either sound keys, each of another kid, or a URL."""
+    if bool(public_keys) == (url is not None):
+        raise invalid("/public_keys", "keys_or_url", "a client has public_keys, a jwks_url, or an issuer and a subject")
+    keys = tuple(public_jwk(key, f"/public_keys/{i}") for i, key in enumerate(public_keys))
+    kids = [key["kid"] for key in keys]
+    for i, kid in enumerate(kids):
+        if kid in kids[:i]:
+            raise invalid(f"/public_keys/{i}", "kid_taken", "an earlier key has this kid; give each its own")
+    return replace(client, public_keys=keys, jwks_url=None if url is None else published_at(url, "/jwks_url"))
 
 
-def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
-    """A public JWK with a `kid` (its RFC 7638 thumbprint unless given). Raises RegistrationInvalid.
+def _require_free_keys(stores: Stores, client: Client) -> None:
+    """Raises RegistrationInvalid, ClientRevoked."""
+    for i, key in enumerate(client.public_keys):
+        if stores.parties.find_key_by_thumbprint(thumbprint(key)) is not None:
+            raise not_apart(f"/public_keys/{i}")
+        require_not_revoked(stores, key)
+    if client.jwks_url in {revoked.jwks_url for revoked in stores.parties.list_revoked_clients()} - {None}:
+        raise ClientRevoked("A revoked client published its keys at this URL, which is final; take another.")
 
-    A private or symmetric key is refused, so that none is ever stored by accident.
-    """
-    kind = str(key.get("kty")), str(key.get("crv", ""))
-    if set(key) - _PUBLIC_MEMBERS or kind not in _KINDS:
-        message = "a public JWK, EC (P-256 or P-384), OKP (Ed25519) or RSA, without private members"
-        raise _invalid(pointer, "key_not_public", message)
-    try:
-        imported = import_key(key)
-        imported.ensure_kid()
-    except (JoseError, ValueError, TypeError, KeyError):
-        raise _invalid(pointer, "key_not_usable", "this JWK cannot be read") from None
-    if isinstance(imported, RSAKey) and not MIN_RSA_BITS <= imported.raw_value.key_size <= MAX_RSA_BITS:
-        raise _invalid(pointer, "key_not_usable", f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
-    if is_weak(key):
-        message = "this is no point that a key pair has: one signature by it fits every text; make a new pair"
-        raise _invalid(pointer, "key_not_usable", message)
-    if not _KID.fullmatch(str(imported.kid)):
-        message = "a kid is up to 128 letters, digits and . _ ~ -, and begins with no dot"
-        raise _invalid(pointer, "key_not_usable", message)
-    # Which algorithm goes with a key is decided here, by its type; what the JWK says of its use is left out.
-    plain = plain_key(key)
-    return {**plain, "kid": str(key.get("kid") or thumbprint(plain))}
+
+def _lock_live_client(stores: Stores, client_id: str, organisation_id: str | None) -> Client:
+    """Raises ClientNotFound, ClientRevoked."""
+    client = stores.parties.lock_client(client_id)
+    if client is None or organisation_id not in (None, client.organisation):
+        raise ClientNotFound("There is no client of this id.")
+    if client.revoked_at is not None:
+        raise ClientRevoked("The client was revoked before, which is final.")
+    return client
 
 
 def _granted_nano(rho: str) -> int:
     try:
         return budget_nano(rho)
     except NotABudget as error:
-        raise _invalid("/rho", "budget_invalid", str(error)) from None
+        raise invalid("/rho", "budget_invalid", str(error)) from None
 
 
 def _get_organisation(stores: Stores, organisation_id: str) -> Organisation:
@@ -250,12 +264,3 @@ def _get_organisation(stores: Stores, organisation_id: str) -> Organisation:
     if organisation is None:
         raise OrganisationNotFound("There is no organisation of this name.")
     return organisation
-
-
-def _not_apart(pointer: str) -> RegistrationInvalid:
-    message = "a signing key is no client key: whoever steals the one could else use it as the other"
-    return _invalid(pointer, "key_not_apart", message)
-
-
-def _invalid(pointer: str, code: str, message: str) -> RegistrationInvalid:
-    return RegistrationInvalid("The registration has faults.", faults=(Fault(pointer, code, message),))

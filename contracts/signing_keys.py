@@ -7,12 +7,14 @@ only the operator, who knows whom it deals with, registers one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from contracts.audit import acts
 from contracts.audit.acts import By
 from contracts.audit.chain import append
 from contracts.parties import Caller, JsonObject, SigningKey
 from contracts.ports import Clock, Database, Stores
+from contracts.public_keys import signing_jwk
 from contracts.refusals import (
     Fault,
     NoSigningKey,
@@ -21,7 +23,7 @@ from contracts.refusals import (
     SigningKeyNotFound,
     SigningKeyRevoked,
 )
-from contracts.registering import add_new_key, signing_jwk
+from contracts.registering import add_new_key
 from contracts.signing import KeyStatement, read_statement_kid, verify_key_statement
 
 
@@ -32,10 +34,11 @@ class SigningKeys:
     database: Database
     clock: Clock
 
-    def list(self, caller: Caller) -> Sequence[SigningKey]:
-        """All there ever were, oldest first."""
+    def list(self, caller: Caller, after: tuple[datetime, str] | None, limit: int) -> Sequence[SigningKey]:
+        """Of all there ever were, oldest first, the next: `limit` of them, and one more if there is one. after: when a
+        key was registered, and its kid."""
         with self.database.reading() as stores:
-            return stores.parties.list_signing_keys(caller.organisation)
+            return stores.parties.list_signing_keys(caller.organisation, after=after, limit=limit + 1)
 
     def add(self, caller: Caller, public_key: JsonObject, proof: str, endorsement: str | None) -> SigningKey:
         """Register a further key. proof: made with it, so that its holder is here; endorsement: with a current one.

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from contracts.audit.acts import CONSOLE as BY_CONSOLE
-from contracts.audit.acts import drafted, happened, population_moved, population_moved_under
+from contracts.audit.acts import CONSOLE, drafted, happened, population_moved, population_moved_under
 from contracts.audit.chain import append as audit
 from contracts.audit.records import Action
 from contracts.decisions import Contract, get_party, readable, require_acting
@@ -30,8 +29,6 @@ from contracts.records import ContractEvent, ContractRecord, EventKind, History,
 from contracts.refusals import AlreadyAgreed, ContractNotFound, NotADraft, PopulationNotFound, TransitionIllegal
 from contracts.terms import terms_of
 
-CONSOLE: Final = "console"
-
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -41,7 +38,7 @@ class Actor:
     client: str
 
 
-OPERATOR: Final = Actor(None, CONSOLE)
+OPERATOR: Final = Actor(None, "console")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class Suspending:
             if draft.stage is not Stage.DRAFT:
                 raise NotADraft("The contract has no draft; what was proposed stays.")
             stores.contracts.discard_draft(draft.id, draft.version)
-            act = drafted(Action.DRAFT_DELETED, BY_CONSOLE, draft, reason)
+            act = drafted(Action.DRAFT_DELETED, CONSOLE, draft, reason)
             audit(stores, self._clock.now(), act)
         return draft
 

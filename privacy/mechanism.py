@@ -78,8 +78,12 @@ def epsilon(rho_nano: int, delta: float) -> float:
     """
     if rho_nano < 0 or not 0 < delta < 1:
         raise ValueError("epsilon needs a loss of at least 0 and a delta between 0 and 1")
-    if rho_nano == 0:
-        return 0.0
+    return 0.0 if rho_nano == 0 else _epsilon(rho_nano, delta)
+
+
+@lru_cache(maxsize=4096)
+def _epsilon(rho_nano: int, delta: float) -> float:
+    """Every answer says its losses, of which there are few; one conversion takes milliseconds."""
     # At scale 1 the map is d^2 / 2: this distance, rounded up, has at least the loss asked about.
     distance = math.nextafter(math.sqrt(2 * rho_nano / NANO), math.inf)
     return float(_as_approximate().map(distance).epsilon(delta))

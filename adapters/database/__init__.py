@@ -2,7 +2,8 @@
 
 from adapters.database.engine import SqlDatabase, open_database
 from adapters.database.errors import DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale
-from adapters.database.schema import check_schema, migrate
+from adapters.database.schema import check_schema, check_schema_of, migrate
+from adapters.database.watching import watch
 
 __all__ = [
     "DatabaseUnavailable",
@@ -10,6 +11,8 @@ __all__ = [
     "SchemaStale",
     "SqlDatabase",
     "check_schema",
+    "check_schema_of",
     "migrate",
     "open_database",
+    "watch",
 ]

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from adapters.database import postgresql, sqlite
 from adapters.database.errors import DatabaseUnavailable, DatabaseUrlUnusable
 from adapters.database.stores import SqlStores
+from adapters.database.stores.remembered import Memory
 from adapters.database.transactions import Transaction, begin
 from adapters.database.writers import WriterQueue
 
@@ -46,13 +47,14 @@ class SqlDatabase:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._process = os.getpid()
+        self._memory = Memory()
         self._turn = WriterQueue().turn if engine.dialect.name == "sqlite" else nullcontext
 
     @contextmanager
     def reading(self) -> Iterator[SqlStores]:
         """One consistent snapshot, taken at the first read; the database refuses to write."""
         with self._begin(Transaction.READING) as connection:
-            yield SqlStores.within(connection)
+            yield SqlStores.within(connection, self._memory)
 
     @contextmanager
     def writing(self) -> Iterator[SqlStores]:
@@ -60,6 +62,11 @@ class SqlDatabase:
         with self._turn(), self._begin(Transaction.WRITING) as connection:
             yield SqlStores.within(connection)
             _commit(connection)
+
+    @property
+    def engine(self) -> sa.Engine:
+        """For what concerns the database itself, not what is kept in it: its schema, its connections."""
+        return self._engine
 
     def close(self) -> None:
         """Give the connections back. Transactions under way keep theirs until they end."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from adapters.database import sqlite
-from adapters.database.engine import begin_transaction, make_engine
+from adapters.database.engine import SqlDatabase, begin_transaction, make_engine
 from adapters.database.errors import SchemaStale
 from adapters.database.transactions import Transaction
 
@@ -45,9 +46,21 @@ def check_schema(url: str) -> None:
         raise SchemaStale("There is no database at this address yet: run `parley migrate`.")
     with _connected(url, Transaction.READING) as connection:
         found = _revision_of(connection)
+    _require_current(found)
+
+
+def check_schema_of(database: SqlDatabase) -> None:
+    """The same for a database in use, by one of its connections. Raises SchemaStale or DatabaseUnavailable."""
+    with begin_transaction(database.engine, Transaction.READING) as connection:
+        found = _revision_of(connection)
+    _require_current(found)
+
+
+def _require_current(found: str | None) -> None:
+    if found == _newest():
+        return
     _refuse_unknown(found)
-    if found != _scripts().get_current_head():
-        raise SchemaStale(f"The database is at schema {found or 'none'}, which is old: run `parley migrate`.")
+    raise SchemaStale(f"The database is at schema {found or 'none'}, which is old: run `parley migrate`.")
 
 
 def draft_revision(url: str, message: str) -> None:
@@ -80,6 +93,11 @@ def _config(connection: sa.Connection | None = None) -> Config:
 
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
+
+
+@cache
+def _newest() -> str | None:
+    return _scripts().get_current_head()
 
 
 def _revision_of(connection: sa.Connection) -> str | None:

@@ -4,53 +4,25 @@ No table holds an exact cell: a block is noise already drawn, and of a posted bo
 Ledger entries, releases, signatures and the audit are append-only, by triggers that the migrations make.
 """
 
-from enum import StrEnum
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
+import adapters.database.short_lived  # noqa: F401  # the metadata is to have its tables too
+from adapters.database.columns import contract_version, required, words
+from adapters.database.columns import metadata as metadata
 from adapters.database.types import CanonicalJson, UtcDateTime
 from contracts.ledger.entries import EntryKind
 from contracts.parties import Role
 from contracts.records import EventKind, Stage
 
-metadata = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-# Most columns are; those that may be null stand out.
-_required = partial(sa.Column, nullable=False)
-
-
-def _words(kind: type[StrEnum], name: str) -> sa.Enum:
-    """A closed vocabulary, checked by the database."""
-    words = [word.value for word in kind]
-    return sa.Enum(kind, name=name, native_enum=False, create_constraint=True, values_callable=lambda _: words)
-
-
-def _contract(*, nullable: bool = False) -> tuple[sa.Column[str], sa.Column[int], sa.ForeignKeyConstraint]:
-    """The contract version that a row belongs to."""
-    return (
-        sa.Column("contract_id", sa.Text, nullable=nullable, comment="Id of the contract."),
-        sa.Column("contract_version", sa.Integer, nullable=nullable, comment="Version of the contract."),
-        sa.ForeignKeyConstraint(["contract_id", "contract_version"], ["contracts.id", "contracts.version"]),
-    )
-
-
 organisations = sa.Table(
     "organisations",
     metadata,
     sa.Column("id", sa.Text, primary_key=True, comment="Short name, chosen at registration."),
-    _required("name", sa.Text, comment="Name in full."),
-    _required("role", _words(Role, "role"), comment="Payer, brand or operator."),
-    _required("created_at", UtcDateTime, comment="When it was registered."),
+    required("name", sa.Text, comment="Name in full."),
+    required("role", words(Role, "role"), comment="Payer, brand or operator."),
+    required("created_at", UtcDateTime, comment="When it was registered."),
     comment="Organisations, registered by the operator.",
 )
 
@@ -58,13 +30,13 @@ populations = sa.Table(
     "populations",
     metadata,
     sa.Column("id", sa.Text, primary_key=True, comment="Short name, chosen at registration."),
-    _required("organisation", sa.ForeignKey("organisations.id"), comment="The provider it belongs to."),
+    required("organisation", sa.ForeignKey("organisations.id"), comment="The provider it belongs to."),
     sa.Column(
         "attestation",
         sa.Text,
         comment="For a second population: the operator's statement that no person is in both.",
     ),
-    _required("created_at", UtcDateTime, comment="When it was registered."),
+    required("created_at", UtcDateTime, comment="When it was registered."),
     sa.Index(None, "organisation"),
     comment="All persons whose records a provider may ever post; a lifetime privacy loss belongs to one.",
 )
@@ -73,10 +45,10 @@ clients = sa.Table(
     "clients",
     metadata,
     sa.Column("id", sa.Text, primary_key=True, comment="OAuth client id."),
-    _required("organisation", sa.ForeignKey("organisations.id"), comment="For whom it asks."),
-    _required("scopes", CanonicalJson, comment="OAuth scopes that it may ask for, a JSON list."),
-    _required("public_keys", CanonicalJson, comment="Its public keys, a JSON list of JWKs."),
-    _required("created_at", UtcDateTime, comment="When it was registered."),
+    required("organisation", sa.ForeignKey("organisations.id"), comment="For whom it asks."),
+    required("scopes", CanonicalJson, comment="OAuth scopes that it may ask for, a JSON list."),
+    required("public_keys", CanonicalJson, comment="Its public keys, a JSON list of JWKs."),
+    required("created_at", UtcDateTime, comment="When it was registered."),
     sa.Column("revoked_at", UtcDateTime, comment="From when on it gets in no more; null while it may."),
     sa.Column("revocation_reason", sa.Text, comment="Why it was revoked, as the operator said."),
     sa.Column("jwks_url", sa.Text, comment="Where it publishes its keys, in place of registered ones; else null."),
@@ -94,13 +66,13 @@ signing_keys = sa.Table(
     metadata,
     sa.Column("organisation", sa.ForeignKey("organisations.id"), primary_key=True, comment="Who signs with it."),
     sa.Column("kid", sa.Text, primary_key=True, comment="Key id, unique within the organisation."),
-    _required("public_key", CanonicalJson, comment="The public key, a JWK."),
+    required("public_key", CanonicalJson, comment="The public key, a JWK."),
     sa.Column("thumbprint", sa.Text, comment="RFC 7638, of one key only; null if it was registered twice before that."),
-    _required("created_at", UtcDateTime, comment="When it was registered."),
+    required("created_at", UtcDateTime, comment="When it was registered."),
     sa.Column("endorsed_by", sa.Text, comment="Kid of the key that vouched for it; null when the operator did."),
     sa.Column("revoked_at", UtcDateTime, comment="From when on it signs nothing; null while it may."),
     sa.Column("revocation_reason", sa.Text, comment="Why it was revoked, as its organisation said."),
-    _required("compromised", sa.Boolean, server_default=sa.false(), comment="Whether somebody else may have had it."),
+    required("compromised", sa.Boolean, server_default=sa.false(), comment="Whether somebody else may have had it."),
     sa.UniqueConstraint("thumbprint"),
     sa.CheckConstraint("(revoked_at IS NULL) = (revocation_reason IS NULL)", name="revoked_with_reason"),
     comment="Public keys with which organisations sign contracts; apart from client keys.",
@@ -111,11 +83,11 @@ contracts = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True, comment="Id of the contract, the same in all its versions."),
     sa.Column("version", sa.Integer, primary_key=True, comment="Version, from 1."),
-    _required("stage", _words(Stage, "stage"), comment="Draft, or proposed and so frozen."),
-    _required("document", CanonicalJson, comment="The contract in RFC 8785 form."),
+    required("stage", words(Stage, "stage"), comment="Draft, or proposed and so frozen."),
+    required("document", CanonicalJson, comment="The contract in RFC 8785 form."),
     sa.Column("digest", sa.Text, comment="SHA-256 (hex) of the frozen document; null in a draft."),
-    _required("drafted_by", sa.ForeignKey("organisations.id"), comment="Who drafted it."),
-    _required("drafted_at", UtcDateTime, comment="When it was drafted."),
+    required("drafted_by", sa.ForeignKey("organisations.id"), comment="Who drafted it."),
+    required("drafted_at", UtcDateTime, comment="When it was drafted."),
     sa.Column("proposed_at", UtcDateTime, comment="When it was frozen; null in a draft."),
     sa.CheckConstraint("version >= 1", name="version_from_one"),
     sa.CheckConstraint(
@@ -129,7 +101,7 @@ contracts = sa.Table(
 contract_parties = sa.Table(
     "contract_parties",
     metadata,
-    *_contract(),
+    *contract_version(),
     sa.Column("organisation", sa.Text, comment="An organisation that the document names, as it is written."),
     sa.PrimaryKeyConstraint("contract_id", "contract_version", "organisation"),
     sa.Index(None, "organisation"),
@@ -139,14 +111,14 @@ contract_parties = sa.Table(
 signatures = sa.Table(
     "signatures",
     metadata,
-    *_contract(),
+    *contract_version(),
     sa.Column("organisation", sa.ForeignKey("organisations.id"), comment="The party that signed."),
-    _required("kid", sa.Text, comment="Id of the signing key."),
-    _required("public_key", CanonicalJson, comment="The key (JWK) as it was at signing."),
-    _required("jws", sa.Text, comment="Detached JWS (RFC 7515 appendix F) over the document."),
-    _required("signer_name", sa.Text, comment="Who signed, in person."),
-    _required("signer_title", sa.Text, comment="In what office."),
-    _required("signed_at", UtcDateTime, comment="When the signature was accepted."),
+    required("kid", sa.Text, comment="Id of the signing key."),
+    required("public_key", CanonicalJson, comment="The key (JWK) as it was at signing."),
+    required("jws", sa.Text, comment="Detached JWS (RFC 7515 appendix F) over the document."),
+    required("signer_name", sa.Text, comment="Who signed, in person."),
+    required("signer_title", sa.Text, comment="In what office."),
+    required("signed_at", UtcDateTime, comment="When the signature was accepted."),
     sa.PrimaryKeyConstraint("contract_id", "contract_version", "organisation"),
     comment="Signatures under proposed contracts, one a party and version. Append-only.",
 )
@@ -155,18 +127,18 @@ signatures = sa.Table(
 def _event() -> list[sa.Column[Any]]:
     """Who did what, and why, to a contract or a population."""
     return [
-        _required("kind", _words(EventKind, "event_kind"), comment="What was done."),
+        required("kind", words(EventKind, "event_kind"), comment="What was done."),
         sa.Column("organisation", sa.ForeignKey("organisations.id"), comment="Who did it; null for the operator."),
-        _required("client", sa.Text, comment="With which client, or console at the command line."),
-        _required("reason", sa.Text, comment="Why, as it was given."),
-        _required("recorded_at", UtcDateTime, comment="When it was recorded."),
+        required("client", sa.Text, comment="With which client, or console at the command line."),
+        required("reason", sa.Text, comment="Why, as it was given."),
+        required("recorded_at", UtcDateTime, comment="When it was recorded."),
     ]
 
 
 contract_events = sa.Table(
     "contract_events",
     metadata,
-    *_contract(),
+    *contract_version(),
     sa.Column("sequence", sa.Integer, comment="Place in the contract's events, from 1."),
     *_event(),
     sa.PrimaryKeyConstraint("contract_id", "sequence"),
@@ -187,15 +159,15 @@ submissions = sa.Table(
     "submissions",
     metadata,
     sa.Column("id", sa.Text, primary_key=True, comment="Submission id, made by the provider's client."),
-    *_contract(),
-    _required("feed", sa.Text, comment="Feed of the contract."),
-    _required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
-    _required("population", sa.ForeignKey("populations.id"), comment="Whose loss it adds to."),
-    _required("period", sa.Text, comment="Period that was posted, such as 2025-01."),
-    _required("restatement", sa.Integer, server_default="0", comment="0 for the first measurement, then 1, 2, ..."),
-    _required("attempt", sa.Integer, comment="How often noise may have been drawn for it."),
-    _required("lease_until", UtcDateTime, comment="Until then the attempt is taken to run."),
-    _required("created_at", UtcDateTime, comment="When it was accepted and debited."),
+    *contract_version(),
+    required("feed", sa.Text, comment="Feed of the contract."),
+    required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
+    required("population", sa.ForeignKey("populations.id"), comment="Whose loss it adds to."),
+    required("period", sa.Text, comment="Period that was posted, such as 2025-01."),
+    required("restatement", sa.Integer, server_default="0", comment="0 for the first measurement, then 1, 2, ..."),
+    required("attempt", sa.Integer, comment="How often noise may have been drawn for it."),
+    required("lease_until", UtcDateTime, comment="Until then the attempt is taken to run."),
+    required("created_at", UtcDateTime, comment="When it was accepted and debited."),
     sa.UniqueConstraint(
         "contract_id",
         "contract_version",
@@ -213,14 +185,14 @@ ledger_entries = sa.Table(
     "ledger_entries",
     metadata,
     sa.Column("id", sa.Text, primary_key=True, comment="Id of the entry."),
-    _required("population", sa.ForeignKey("populations.id"), comment="Whose account it is."),
-    _required("sequence", sa.Integer, comment="Place in the account's sequence, without gaps."),
-    _required("kind", _words(EntryKind, "kind"), comment="What the entry does."),
-    _required("charge_nano", sa.BigInteger, comment="Nano-rho: the release's loss by itself."),
-    _required("increment_nano", sa.BigInteger, comment="Nano-rho: by how much the loss rose."),
-    _required("granted_nano", sa.BigInteger, comment="Nano-rho: all granted, this included."),
-    _required("spent_nano", sa.BigInteger, comment="Nano-rho: all spent, this included."),
-    *_contract(nullable=True),
+    required("population", sa.ForeignKey("populations.id"), comment="Whose account it is."),
+    required("sequence", sa.Integer, comment="Place in the account's sequence, without gaps."),
+    required("kind", words(EntryKind, "kind"), comment="What the entry does."),
+    required("charge_nano", sa.BigInteger, comment="Nano-rho: the release's loss by itself."),
+    required("increment_nano", sa.BigInteger, comment="Nano-rho: by how much the loss rose."),
+    required("granted_nano", sa.BigInteger, comment="Nano-rho: all granted, this included."),
+    required("spent_nano", sa.BigInteger, comment="Nano-rho: all spent, this included."),
+    *contract_version(nullable=True),
     sa.Column("feed", sa.Text, comment="Feed that was measured."),
     sa.Column("period", sa.Text, comment="Period that was measured."),
     sa.Column("generation", sa.Text, comment="Digest of what the feed's loss rests on; a changed feed is a new one."),
@@ -232,8 +204,8 @@ ledger_entries = sa.Table(
         comment="Submission that was paid for.",
     ),
     sa.Column("attempt", sa.Integer, comment="Attempt of the submission that was paid for."),
-    _required("event", CanonicalJson, comment="All that is needed to account anew, as JSON."),
-    _required("recorded_at", UtcDateTime, comment="When the entry was made."),
+    required("event", CanonicalJson, comment="All that is needed to account anew, as JSON."),
+    required("recorded_at", UtcDateTime, comment="When the entry was made."),
     sa.UniqueConstraint("population", "sequence"),
     sa.CheckConstraint("sequence >= 1", name="sequence_from_one"),
     sa.CheckConstraint("charge_nano >= 0 AND increment_nano >= 0", name="nothing_refunded"),
@@ -252,76 +224,41 @@ releases = sa.Table(
         autoincrement=True,
         comment="Order of storing.",
     ),
-    _required("id", sa.Text, unique=True, comment="Id of the release."),
-    _required(
+    required("id", sa.Text, unique=True, comment="Id of the release."),
+    required(
         "submission_id",
         sa.ForeignKey("submissions.id"),
         unique=True,
         comment="Submission that it answers; one release each.",
     ),
-    _required(
+    required(
         "debit_id",
         sa.ForeignKey("ledger_entries.id"),
         unique=True,
         comment="Ledger entry that paid for the draw; one release each.",
     ),
-    *_contract(),
-    _required("feed", sa.Text, comment="Feed of the contract."),
-    _required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
-    _required("population", sa.ForeignKey("populations.id"), comment="Whose loss it added to."),
-    _required("period", sa.Text, comment="Period that was measured."),
-    _required("restatement", sa.Integer, server_default="0", comment="0 for the first measurement, then 1, 2, ..."),
-    _required("measured", sa.Text, server_default="exchange", comment="Who drew the noise: exchange or source."),
-    _required("block_sha256", sa.Text, comment="SHA-256 (hex) of the block."),
-    _required("provisional", sa.Boolean, comment="Posted before the period's run-out was over."),
-    _required("released_at", UtcDateTime, comment="When it was stored."),
-    _required("block", sa.LargeBinary, comment="The noisy vectors, an Arrow stream."),
+    *contract_version(),
+    required("feed", sa.Text, comment="Feed of the contract."),
+    required("provider", sa.ForeignKey("organisations.id"), comment="Who posted it."),
+    required("population", sa.ForeignKey("populations.id"), comment="Whose loss it added to."),
+    required("period", sa.Text, comment="Period that was measured."),
+    required("restatement", sa.Integer, server_default="0", comment="0 for the first measurement, then 1, 2, ..."),
+    required("measured", sa.Text, server_default="exchange", comment="Who drew the noise: exchange or source."),
+    required("block_sha256", sa.Text, comment="SHA-256 (hex) of the block."),
+    required("provisional", sa.Boolean, comment="Posted before the period's run-out was over."),
+    required("released_at", UtcDateTime, comment="When it was stored."),
+    required("block", sa.LargeBinary, comment="The noisy vectors, an Arrow stream."),
     sa.Index(None, "contract_id", "contract_version"),
     sqlite_autoincrement=True,
     comment="Noisy releases, out for ever. Append-only.",
-)
-
-used_assertions = sa.Table(
-    "used_assertions",
-    metadata,
-    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True, comment="Client that made it."),
-    sa.Column("jti", sa.Text, primary_key=True, comment="Id of the assertion (RFC 7523 section 3)."),
-    _required("expires_at", UtcDateTime, comment="When the assertion expires by itself."),
-    sa.Index(None, "expires_at"),
-    comment="Client assertions that were used and may not be used again.",
-)
-
-revoked_tokens = sa.Table(
-    "revoked_tokens",
-    metadata,
-    sa.Column("jti", sa.Text, primary_key=True, comment="Id of the access token (RFC 9068 section 2.2)."),
-    _required("expires_at", UtcDateTime, comment="When the token expires by itself."),
-    sa.Index(None, "expires_at"),
-    comment="Access tokens that were revoked before their end (RFC 7009).",
-)
-
-idempotent_requests = sa.Table(
-    "idempotent_requests",
-    metadata,
-    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True, comment="Client that sent the request."),
-    sa.Column("key", sa.Text, primary_key=True, comment="Its Idempotency-Key."),
-    _required("fingerprint", sa.Text, comment="SHA-256 (hex) of what was asked: method, address, body and more."),
-    _required("lease_until", UtcDateTime, comment="Until when a request without a response is taken to be running."),
-    _required("expires_at", UtcDateTime, comment="When the key is forgotten."),
-    sa.Column("status", sa.Integer, comment="HTTP status that was answered; null while there is none."),
-    sa.Column("headers", CanonicalJson, comment="Header fields that were answered and belong to it, a JSON object."),
-    sa.Column("body", sa.Text, comment="Body that was answered, as text; null while there is none."),
-    sa.CheckConstraint("(status IS NULL) = (body IS NULL)", name="answered_whole"),
-    sa.Index(None, "expires_at"),
-    comment="Changing requests that bore an Idempotency-Key, with their answers; never submissions.",
 )
 
 audit_heads = sa.Table(
     "audit_heads",
     metadata,
     sa.Column("book", sa.Text, primary_key=True, comment="Book of the audit: contract:<id> or organisation:<id>."),
-    _required("sequence", sa.Integer, comment="Sequence of its last record; 0 before the first."),
-    _required("hash", sa.Text, comment="Hash (hex) of its last record; before the first, of its name."),
+    required("sequence", sa.Integer, comment="Sequence of its last record; 0 before the first."),
+    required("hash", sa.Text, comment="Hash (hex) of its last record; before the first, of its name."),
     comment="The head of each book of the audit; whoever appends to a book holds its head.",
 )
 
@@ -330,16 +267,16 @@ audit_records = sa.Table(
     metadata,
     sa.Column("book", sa.ForeignKey("audit_heads.book"), primary_key=True, comment="Book that it stands in."),
     sa.Column("sequence", sa.Integer, primary_key=True, comment="Place in the book, from 1, without gaps."),
-    _required("recorded_at", UtcDateTime, comment="When it was recorded."),
+    required("recorded_at", UtcDateTime, comment="When it was recorded."),
     sa.Column("organisation", sa.Text, comment="Who did it; null for the operator at the console."),
     sa.Column("client", sa.Text, comment="With which client; null for the operator at the console."),
-    _required("action", sa.Text, comment="What was done, a word of contracts.audit.records.Action."),
+    required("action", sa.Text, comment="What was done, a word of contracts.audit.records.Action."),
     sa.Column("contract_id", sa.Text, comment="Under which contract, as far as known."),
     sa.Column("contract_version", sa.Integer, comment="Under which version of it, as far as known."),
-    _required("subject", CanonicalJson, comment="To what it was done: ids, digests, names, reasons, as JSON."),
-    _required("nonce", sa.Text, comment="32 random bytes (hex) that the commitment to the act is salted with."),
-    _required("previous_hash", sa.Text, comment="Hash of the record before it, or of the book's name."),
-    _required("hash", sa.Text, comment="SHA-256 (hex) over book, sequence, previous hash and commitment."),
+    required("subject", CanonicalJson, comment="To what it was done: ids, digests, names, reasons, as JSON."),
+    required("nonce", sa.Text, comment="32 random bytes (hex) that the commitment to the act is salted with."),
+    required("previous_hash", sa.Text, comment="Hash of the record before it, or of the book's name."),
+    required("hash", sa.Text, comment="SHA-256 (hex) over book, sequence, previous hash and commitment."),
     sa.CheckConstraint("sequence >= 1", name="sequence_from_one"),
     comment="The audit: who did what, one hash chain a book. Append-only.",
 )

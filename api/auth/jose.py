@@ -3,7 +3,9 @@
 By default joserfc refuses RS384 and ES384, accepts HS256, and ignores, not refuses, headers that bring a key.
 """
 
+import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
@@ -12,7 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwa import EdDSAAlgorithm, ESAlgorithm, JWSAlgModel
 from joserfc.jwk import ECKey, Key, KeyFlexible, OKPKey, RSAKey, import_key
-from joserfc.jws import JWSRegistry
+from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate_compact
 from joserfc.registry import HeaderParameter, in_choices
 
 from contracts.parties import JsonObject
@@ -58,22 +60,59 @@ def named_algorithms(*names: str) -> list[JWSAlgModel]:
 
 
 class StrictRegistry(JWSRegistry):
-    """Knows the algorithms it is given and no others; refuses headers that could choose the key."""
+    """Knows the algorithms it is given and no others; refuses headers that could choose the key.
 
-    def __init__(self, algorithms: Iterable[JWSAlgModel], types: Iterable[str]) -> None:
+    checked_headers: those of them that whoever finds the key looks at itself.
+    """
+
+    def __init__(
+        self, algorithms: Iterable[JWSAlgModel], types: Iterable[str], checked_headers: Iterable[str] = ()
+    ) -> None:
         self.algorithms = {algorithm.name: algorithm for algorithm in algorithms}
-        headers = {name: HeaderParameter("never accepted", "none") for name in _REFUSED_HEADERS}
+        refused = [name for name in _REFUSED_HEADERS if name not in checked_headers]
+        headers = {name: HeaderParameter("never accepted", "none") for name in refused}
         headers["typ"] = HeaderParameter("Type", in_choices(list(types)))
         # Other headers that we do not know are ignored, as RFC 7515 section 4 asks.
         super().__init__(headers, algorithms=frozenset(self.algorithms), strict_check_header=False)
 
 
-def read_token(token: str, key: KeyFlexible, registry: StrictRegistry) -> jwt.Token:
-    """Header and token claims, once the signature holds. Raises `TokenUnreadable`, without detail."""
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A token as it came: what it says, before any key has been tried on it."""
+
+    text: str
+    header: JsonObject
+    claims: JsonObject
+    signature: CompactSignature
+
+
+def open_token(token: str) -> UnverifiedToken:
+    """What a token says of itself; believe none of it before `verify_token`. Raises `TokenUnreadable`."""
     try:
-        return jwt.decode(token, key, registry=registry)
+        signature = extract_compact(token.encode())
+        claims = json.loads(signature.payload or b"")
     except UNREADABLE:
         raise TokenUnreadable from None
+    if not isinstance(claims, dict):
+        raise TokenUnreadable
+    return UnverifiedToken(token, signature.headers(), claims, signature)
+
+
+def verify_token(token: UnverifiedToken, key: KeyFlexible, registry: StrictRegistry) -> None:
+    """Check its header, then its signature. Raises `TokenUnreadable`, without detail."""
+    try:
+        holds = validate_compact(token.signature, key, registry=registry)
+    except UNREADABLE:
+        raise TokenUnreadable from None
+    if not holds:
+        raise TokenUnreadable
+
+
+def read_token(token: str, key: KeyFlexible, registry: StrictRegistry) -> jwt.Token:
+    """Header and token claims, once the signature holds. Raises `TokenUnreadable`, without detail."""
+    opened = open_token(token)
+    verify_token(opened, key, registry)
+    return jwt.Token(opened.header, opened.claims)
 
 
 def public_members(jwk: Mapping[str, object]) -> JsonObject:

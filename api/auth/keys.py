@@ -14,10 +14,12 @@ from api.auth.jose import (
     KeyUnsuitable,
     StrictRegistry,
     TokenUnreadable,
+    UnverifiedToken,
     import_sound_key,
     named_algorithms,
+    open_token,
     public_members,
-    read_token,
+    verify_token,
 )
 from contracts.parties import JsonObject
 
@@ -76,10 +78,15 @@ class KeyRing(ABC):
 
     def read(self, token: str) -> JsonObject:
         """The claims of a token that one of these keys signed. Raises `TokenUnreadable`."""
-        read = read_token(token, self._find, self._registry)
-        if "typ" not in read.header:  # any other JWT of ours would pass for one of this type
+        opened = open_token(token)
+        self.verify(opened)
+        return opened.claims
+
+    def verify(self, token: UnverifiedToken) -> None:
+        """Raises `TokenUnreadable` unless one of these keys signed it, as one of these types."""
+        if "typ" not in token.header:  # any other JWT of ours would pass for one of this type
             raise TokenUnreadable
-        return read.claims
+        verify_token(token, self._find, self._registry)
 
     def public_jwks(self) -> JsonObject:
         """The JWK set that is published."""

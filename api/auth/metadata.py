@@ -9,9 +9,11 @@ from api.auth.assertions import ALGORITHMS, METHOD
 from contracts.parties import JsonObject, Scope
 
 TOKEN_PATH: Final = "/oauth/token"  # noqa: S105  # a path, not a secret
+REVOCATION_PATH: Final = "/oauth/revoke"
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 JWKS_PATH: Final = "/.well-known/jwks.json"
 GRANT_TYPE: Final = "client_credentials"
+DETAILS_TYPE: Final = "data_sharing_contract"
 SECURITY_SCHEME: Final = "oauth2"
 
 SCOPE_MEANINGS: Final = {
@@ -42,6 +44,10 @@ def token_endpoint_url(issuer: str) -> str:
     return issuer + TOKEN_PATH
 
 
+def revocation_endpoint_url(issuer: str) -> str:
+    return issuer + REVOCATION_PATH
+
+
 def server_metadata(issuer: str) -> JsonObject:
     """The RFC 8414 document. There is no authorization endpoint, hence no response type."""
     return {
@@ -53,6 +59,10 @@ def server_metadata(issuer: str) -> JsonObject:
         "grant_types_supported": [GRANT_TYPE],
         "token_endpoint_auth_methods_supported": [METHOD],
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "revocation_endpoint": revocation_endpoint_url(issuer),
+        "revocation_endpoint_auth_methods_supported": [METHOD],
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "authorization_details_types_supported": [DETAILS_TYPE],
     }
 
 

@@ -5,8 +5,10 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from marshmallow.validate import Equal
 
+from api.auth.details import AuthorizationDetailSchema
 from api.auth.guards import public
-from api.auth.metadata import GRANT_TYPE, JWKS_PATH, METADATA_PATH, TOKEN_PATH, server_metadata
+from api.auth.metadata import GRANT_TYPE, JWKS_PATH, METADATA_PATH, REVOCATION_PATH, TOKEN_PATH, server_metadata
+from api.auth.revocation import RevocationEndpoint
 from api.auth.token_endpoint import LIFETIME_SECONDS, TokenEndpoint
 from api.auth.token_requests import FORM_TYPE
 from api.wiring import wiring
@@ -29,6 +31,25 @@ class TokenRequestSchema(Schema):
     )
     scope = fields.String(metadata={"description": "Scopes, by spaces; all of the client's when left out."})
     client_id = fields.String(metadata={"description": "May be left out; the assertion names the client."})
+    authorization_details = fields.String(
+        metadata={
+            "description": "A JSON array of contracts to which the token is narrowed (RFC 9396).",
+            "contentMediaType": "application/json",
+        }
+    )
+
+
+class RevocationRequestSchema(Schema):
+    """A revocation request (RFC 7009 2.1), authenticated as at the token endpoint."""
+
+    token = fields.String(required=True, metadata={"description": "An access token of the client."})
+    token_type_hint = fields.String(metadata={"description": "Not needed; there are only access tokens."})
+    client_assertion_type = fields.String(required=True, validate=Equal(JWT_BEARER))
+    client_assertion = fields.String(
+        required=True,
+        metadata={"description": "Signed JWT, new for each request; aud may be the revocation endpoint."},
+    )
+    client_id = fields.String(metadata={"description": "May be left out; the assertion names the client."})
 
 
 class TokenSchema(Schema):
@@ -38,10 +59,13 @@ class TokenSchema(Schema):
     token_type = fields.String(required=True, validate=Equal("Bearer"))
     expires_in = fields.Integer(required=True, metadata={"description": f"Seconds: {LIFETIME_SECONDS}."})
     scope = fields.String(required=True)
+    authorization_details = fields.List(
+        fields.Nested(AuthorizationDetailSchema), metadata={"description": "As asked for, when asked for."}
+    )
 
 
 class TokenProblemSchema(Schema):
-    """Why no token was given: an OAuth error (RFC 6749 5.2) and a problem document (RFC 9457) in one."""
+    """Why a client is refused: an OAuth error (RFC 6749 5.2) and a problem document (RFC 9457) in one."""
 
     error = fields.String(required=True)
     error_description = fields.String(required=True)
@@ -62,6 +86,10 @@ class ServerMetadataSchema(Schema):
     grant_types_supported = fields.List(fields.String(), required=True)
     token_endpoint_auth_methods_supported = fields.List(fields.String(), required=True)
     token_endpoint_auth_signing_alg_values_supported = fields.List(fields.String(), required=True)
+    revocation_endpoint = fields.String(required=True)
+    revocation_endpoint_auth_methods_supported = fields.List(fields.String(), required=True)
+    revocation_endpoint_auth_signing_alg_values_supported = fields.List(fields.String(), required=True)
+    authorization_details_types_supported = fields.List(fields.String(), required=True)
 
 
 class JwkSetSchema(Schema):
@@ -81,11 +109,21 @@ class JwkSetSchema(Schema):
 @public("Clients prove who they are by a signed assertion in the request.")
 def request_token() -> Response:
     """Ask for an access token of 300 seconds."""
-    parley = wiring()
-    endpoint = TokenEndpoint(
-        parley.database, parley.clock, parley.token_keys, parley.settings.issuer, parley.settings.audience
-    )
-    return endpoint.respond(request)
+    return TokenEndpoint(wiring()).respond(request)
+
+
+@blueprint.route(REVOCATION_PATH, methods=["POST"])
+@blueprint.doc(
+    operationId="revokeToken",
+    requestBody={"required": True, "content": {FORM_TYPE: {"schema": RevocationRequestSchema}}},
+)
+@blueprint.response(200, description="The token opens nothing, or never did; no body.")
+@blueprint.alt_response(400, schema=TokenProblemSchema, description="The request is refused.")
+@blueprint.alt_response(401, schema=TokenProblemSchema, description="The client is not authenticated.")
+@public("Clients prove who they are by a signed assertion in the request.")
+def revoke_token() -> Response:
+    """Revoke an access token of your own, from the next request on."""
+    return RevocationEndpoint(wiring()).respond(request)
 
 
 @blueprint.route(METADATA_PATH)

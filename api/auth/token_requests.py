@@ -1,4 +1,4 @@
-"""Token requests as they come in: one small form in the body, at the endpoint's public URL."""
+"""Requests of clients to the OAuth endpoints: one small form in the body, at the endpoint's public URL."""
 
 from typing import Final
 
@@ -13,11 +13,11 @@ BODY_BYTES_MAX: Final = 16 * 1024
 
 
 class FormRefused(InvalidRequestError):
-    """The token request cannot be read. `description` is ours, so it may be shown to the client."""
+    """The request cannot be read. `description` is ours, so it may be shown to the client."""
 
 
 class TokenRequest(OAuth2Request):
-    """A token request at the endpoint's public URL.
+    """A request at the endpoint's public URL.
 
     TLS ends at a proxy, so the URL that Flask sees is plain http, which Authlib would refuse.
     """
@@ -33,7 +33,7 @@ class TokenRequest(OAuth2Request):
         return self._form
 
 
-def read_form(request: Request) -> dict[str, str]:
+def read_form(request: Request, required: str) -> dict[str, str]:
     """The body's parameters, each at most once, empty ones left out (RFC 6749 3.2); never the query's."""
     if request.mimetype != FORM_TYPE:  # before the body is read: a multipart one could be spooled to disk
         raise FormRefused(f"The body must be {FORM_TYPE}.")
@@ -44,6 +44,6 @@ def read_form(request: Request) -> dict[str, str]:
         raise FormRefused(f"The body must be at most {BODY_BYTES_MAX} bytes.", status_code=413) from None
     if any(len(values) > 1 for values in form.values()):
         raise FormRefused("No parameter may appear more than once.")
-    if "grant_type" not in form:
-        raise FormRefused("grant_type is missing.")
+    if required not in form:
+        raise FormRefused(f"{required} is missing.")
     return {name: values[0] for name, values in form.items()}

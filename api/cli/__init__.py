@@ -1,7 +1,8 @@
 """The command line, `parley`: one module a noun in `commands`, what they share beside it.
 
 The operator's commands work straight on the database, through the same use cases as the HTTP API; those of a
-party call the API. Configuration is options and PARLEY_* variables: no file of the folder is read unasked.
+party call the API. Configuration is options, PARLEY_* variables and your own profiles: no file of the folder is read
+unasked.
 """
 
 from typing import Final
@@ -29,6 +30,7 @@ _COMMANDS: Final = {
     "audit": "Read who did what, and verify that nothing of it was changed.",
     "coverage": "See which periods can be asked.",
     "receipt": "Save the keys of receipts, and verify receipts offline.",
+    "profile": "Keep under a name which exchange you call, and as whom.",
     "token": "Print an access token, for curl.",
 }
 
@@ -45,5 +47,6 @@ def main() -> None:
 
     The operator's commands (migrate, org, population, client, keys add) work on the database of
     PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage, audit, token) call an
-    exchange over HTTP, as the client that PARLEY_URL, PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE describe.
+    exchange over HTTP, as the client that a profile describes, or PARLEY_URL, PARLEY_CLIENT_ID and
+    PARLEY_CLIENT_KEY_FILE.
     """

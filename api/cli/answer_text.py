@@ -1,17 +1,15 @@
-"""An answer in words: one aligned line a figure, then what must be known to read it.
+"""An answer in words: its table, then what must be known to read it."""
 
-Zero, suppressed and missing are three different things, and look so.
-"""
-
+from api.cli.answer_table import in_words, say_rows
 from api.cli.explanation_text import say_explanation
-from api.cli.output import epsilon_text, loss_text, say, say_paragraph, say_table
+from api.cli.output import epsilon_text, loss_text, say, say_paragraph
 from contracts.parties import JsonObject
 
 
 def say_answer(answer: JsonObject) -> None:
     """The rows, and below them estimand, intervals, labels, notes, coverage and the privacy loss; the whole privacy
     statement and the working where an explanation was asked for."""
-    _say_rows(answer)
+    say_rows(answer["rows"])
     say()
     say_paragraph(answer["estimand"])
     percent = _percent(answer["confidence"])
@@ -19,7 +17,7 @@ def say_answer(answer: JsonObject) -> None:
     if answer["total_interval_covers"]:
         say_paragraph(f"Total interval ({percent}): {answer['total_interval_covers']}")
     if answer["labels"]:
-        say_paragraph(f"Labels: {', '.join(_words(label) for label in answer['labels'])}")
+        say_paragraph(f"Labels: {', '.join(in_words(label) for label in answer['labels'])}")
     for note in (*answer["notes"], *_of_noise(answer["rows"])):
         say_paragraph(f"Note: {note}")
     for line in answer["coverage"]:
@@ -66,46 +64,6 @@ def _runs(periods: list[str], asked: list[str]) -> str:
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
 
 
-def _say_rows(answer: JsonObject) -> None:
-    rows = answer["rows"]
-    keys = list(dict.fromkeys(name for row in rows for name in row["key"]))
-    has_total = any(row["total_interval"] for row in rows)
-    headings = [
-        *keys,
-        "figure",
-        "value",
-        "interval",
-        *(["total interval"] if has_total else []),
-        "unit",
-        "flags",
-    ]
-    lines = []
-    for row in rows:
-        total = [_ends(row["total_interval"], row["unit"])] if has_total else []
-        flags = ", ".join(_words(flag) for flag in row["flags"])
-        key = [row["key"].get(name, "all") for name in keys]
-        lines.append(
-            [
-                *key,
-                row["figure"],
-                _value(row),
-                _ends(row["interval"], row["unit"]),
-                *total,
-                row["unit"],
-                flags,
-            ]
-        )
-    say_table(headings, lines, right=("value", "interval", "total interval"))
-
-
-def _value(row: JsonObject) -> str:
-    if row["state"] != "shown":
-        return str(row["state"])
-    # Of a rate that may be anything from 0 to 1, the point is noise; --json has it, with its flag.
-    unknown = row["value"] is None or (row["unit"] == "share" and "whole_range" in row["flags"])
-    return "not identified" if unknown else _number(row["value"], row["unit"])
-
-
 def _of_noise(rows: list[JsonObject]) -> list[str]:
     """What to know of the values shown that no exact figure could have."""
     shown = [row for row in rows if row["value"] is not None and "whole_range" not in row["flags"]]
@@ -115,17 +73,6 @@ def _of_noise(rows: list[JsonObject]) -> list[str]:
     if any(not 0 <= row["value"] <= 1 for row in shown if row["unit"] == "share"):
         notes.append("noise can take a rate out of 0 to 1; its interval is what the data tell.")
     return notes
-
-
-def _ends(ends: JsonObject | None, unit: str) -> str:
-    if ends is None:
-        return ""
-    upper = _number(ends["upper"], unit)
-    return f"at most {upper}" if ends["lower"] is None else f"{_number(ends['lower'], unit)} to {upper}"
-
-
-def _number(value: float, unit: str) -> str:
-    return f"{value:.3f}" if unit == "share" else f"{round(value):,}"
 
 
 def _say_loss(privacy: JsonObject) -> None:
@@ -148,7 +95,3 @@ def _say_privacy(privacy: JsonObject) -> None:
 
 def _percent(confidence: float) -> str:
     return f"{confidence * 100:g}%"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

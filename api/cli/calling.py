@@ -1,23 +1,35 @@
 """Commands that call an exchange over HTTP, as one registered client."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
 import httpx
+from click.core import ParameterSource
 from joserfc.errors import JoseError
 
 from adapters.exchange import ExchangeClient, ProblemAnswered
 from adapters.tokens import TokenNotGranted
 from api.cli.jwks import read_private_key
-from api.cli.output import Failure, problem_failure
+from api.cli.output import Failure, problem_failure, tell
+from api.cli.profiles import Profile, choose_profile, key_path, warn_if_shared
+
+LOCAL_URL: Final = "http://127.0.0.1:8000"
+WHO_CALLS: Final = (
+    "Who calls? Give --client-id and --client-key (PARLEY_CLIENT_ID, PARLEY_CLIENT_KEY_FILE), or name a profile "
+    "with --profile: `parley profile list` shows yours, `parley profile add` makes one."
+)
+_PROFILE: Final = "parley.profile"
+_VARIABLES: Final = {"url": "PARLEY_URL", "client_id": "PARLEY_CLIENT_ID", "client_key": "PARLEY_CLIENT_KEY_FILE"}
+Command = Callable[..., None]
 
 
-def as_client(command: Callable[..., None]) -> Callable[..., None]:
+def as_client(command: Command) -> Command:
     """Options that say which exchange and which client; the command gets the client as first argument."""
 
     @client_options(required=True)
@@ -29,57 +41,135 @@ def as_client(command: Callable[..., None]) -> Callable[..., None]:
     return with_client
 
 
-url_option = click.option(
+def url_option(command: Command) -> Command:
+    """Which exchange, for a command that needs no client."""
+    return _with_options(command, (_PROFILE_OPTION, _URL_OPTION))
+
+
+def client_options(*, required: bool) -> Callable[[Command], Command]:
+    """The options alone; not required for a command that may also do without an exchange."""
+
+    def with_options(command: Command) -> Command:
+        @wraps(command)
+        def known(client_id: str | None, client_key: Path | None, **values: Any) -> None:
+            if required and (client_id is None or client_key is None):
+                raise click.UsageError(WHO_CALLS)
+            command(client_id=client_id, client_key=client_key, **values)
+
+        return _with_options(known, (_PROFILE_OPTION, _URL_OPTION, *_CLIENT_OPTIONS))
+
+    return with_options
+
+
+def chosen_profile() -> Profile | None:
+    """The profile that the running command was called with."""
+    context = click.get_current_context(silent=True)
+    profile: Profile | None = context.meta.get(_PROFILE) if context else None
+    return profile
+
+
+_PROFILE_OPTION: Final = click.option(
+    "--profile",
+    envvar="PARLEY_PROFILE",
+    metavar="NAME",
+    show_envvar=True,
+    help="Your profile; `default` where there is one. Options and variables given besides win over it.",
+)
+_URL_OPTION: Final = click.option(
     "--url",
     envvar="PARLEY_URL",
-    default="http://127.0.0.1:8000",
+    default=LOCAL_URL,
     show_default=True,
     show_envvar=True,
     help="The exchange, by the public URL it calls itself (its PARLEY_ISSUER).",
 )
+_CLIENT_OPTIONS: Final = (
+    click.option("--client-id", envvar="PARLEY_CLIENT_ID", show_envvar=True, help="Your registered client."),
+    click.option(
+        "--client-key",
+        envvar="PARLEY_CLIENT_KEY_FILE",
+        show_envvar=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="The private key of the client, a JWK.",
+    ),
+)
 
 
-def client_options(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The options alone, for a command that may also do without an exchange."""
-    options = (
-        url_option,
-        click.option(
-            "--client-id",
-            envvar="PARLEY_CLIENT_ID",
-            required=required,
-            show_envvar=True,
-            help="Your registered client.",
-        ),
-        click.option(
-            "--client-key",
-            envvar="PARLEY_CLIENT_KEY_FILE",
-            required=required,
-            show_envvar=True,
-            metavar="FILE",
-            type=click.Path(path_type=Path),
-            help="The private key of the client, a JWK.",
-        ),
-    )
+def _with_options(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    @wraps(command)
+    def settled(profile: str | None, **values: Any) -> None:
+        chosen = choose_profile(profile, values.get("client_id"))
+        context = click.get_current_context()
+        context.meta[_PROFILE] = chosen
+        command(**values | _of_profile(chosen, context, values, is_named=profile is not None))
 
-    def with_options(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            command = option(command)
-        return command
+    optioned: Command = settled
+    for option in reversed(options):
+        optioned = option(optioned)
+    return optioned
 
-    return with_options
+
+def _of_profile(
+    profile: Profile | None, context: click.Context, values: dict[str, Any], *, is_named: bool
+) -> dict[str, Any]:
+    """What the profile says and nobody has said otherwise. A variable that wins over a profile that was asked for by
+    name is mentioned: it may have been forgotten."""
+    if profile is None:
+        return {}
+    offered = {"url": profile.url, "client_id": profile.client_id, "client_key": key_path(profile)}
+    settled: dict[str, str | Path] = {}
+    for name, value in offered.items():
+        if value is None or name not in values:
+            continue
+        source = context.get_parameter_source(name)
+        if source is ParameterSource.DEFAULT:
+            settled[name] = value
+        elif source is ParameterSource.ENVIRONMENT and is_named and values[name] != value:
+            tell(f"{_VARIABLES[name]} is set, and wins over the profile {profile.name}.")
+    if isinstance(key_file := settled.get("client_key"), Path):
+        warn_if_shared(key_file)
+    return settled
+
+
+def connect(profile: str | None = None) -> ExchangeClient:
+    """The exchange that a profile or PARLEY_* variables describe, for notebooks and scripts.
+
+    As for commands, variables win over the profile. Raises Failure.
+    """
+    named = profile or os.environ.get("PARLEY_PROFILE")
+    client_id = os.environ.get("PARLEY_CLIENT_ID")
+    chosen = choose_profile(named, client_id) or Profile("")
+    client_id = client_id or chosen.client_id
+    key_file = os.environ.get("PARLEY_CLIENT_KEY_FILE") or key_path(chosen)
+    if client_id is None or key_file is None:
+        raise Failure("Who calls? Set PARLEY_CLIENT_ID and PARLEY_CLIENT_KEY_FILE, or name one of your profiles.")
+    url = os.environ.get("PARLEY_URL") or chosen.url or LOCAL_URL
+    return _client(url, client_id, Path(key_file), chosen)
 
 
 @contextmanager
 def calling(url: str, client_id: str, key_file: Path) -> Iterator[ExchangeClient]:
     """A client whose expected errors are said in one sentence."""
     try:
-        with reaching(url), ExchangeClient(url, client_id, read_private_key(key_file)) as client:
+        with reaching(url), _client(url, client_id, key_file, chosen_profile()) as client:
             yield client
     except TokenNotGranted as refused:
         hint = "Is the URL the one that the exchange calls itself, and the key that of this client?"
         raise Failure(f"No access token was granted: {refused} {hint}") from None
     except JoseError:
         raise Failure(f"{key_file} holds a key that cannot sign.") from None
+
+
+def _client(url: str, client_id: str, key_file: Path, profile: Profile | None) -> ExchangeClient:
+    narrowed = profile or Profile("")
+    return ExchangeClient(
+        url,
+        client_id,
+        read_private_key(key_file),
+        only_scopes=narrowed.only_scopes,
+        only_contracts=narrowed.only_contracts,
+    )
 
 
 @contextmanager

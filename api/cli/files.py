@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from uuid import uuid4
 
 import yaml
 
@@ -14,6 +15,7 @@ from contracts.parties import JsonObject
 
 PRIVATE_MODE: Final = 0o600
 PUBLIC_MODE: Final = 0o644
+ORDINARY_MODE: Final = 0o666  # less what the umask takes
 _RESOLVED: Final = (
     ("null", r"(?:~|null|)\Z", ["~", "n", ""]),
     ("bool", r"(?:true|false)\Z", ["t", "f"]),
@@ -41,6 +43,38 @@ def write_new(path: Path, text: str, mode: int) -> None:
         raise Failure(f"{path} cannot be written: {error.strerror}.") from None
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+
+
+def write_whole(path: Path, text: str, mode: int, *, replace: bool) -> None:
+    """Write a file so that it is there whole or not at all, with the rights of `mode`. Raises Failure.
+
+    replace: take the place of a file that is there.
+    """
+    refuse_taken(path, replace=replace)
+    path = path.resolve()  # of a link the file that it names
+    beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        refuse_taken(path, replace=replace)
+        beside.replace(path)
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}.") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def refuse_taken(path: Path, *, replace: bool) -> None:
+    """Before any work is done for a file that could not be written. Raises Failure."""
+    if path.exists() and not path.is_file():
+        raise Failure(f"{path} is no file that can be written.")
+    if path.exists() and not replace:
+        raise Failure(f"{path} exists and is not overwritten.")
+    if not path.parent.is_dir():
+        raise Failure(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
 def read_json(path: Path, *, fractions: bool = False) -> Any:

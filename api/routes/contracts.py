@@ -1,51 +1,63 @@
 """Contracts: draft, amend, edit, read, propose, sign, and the schema of each feed's cells."""
 
 from collections.abc import Collection
-from typing import Any
+from dataclasses import astuple
+from datetime import datetime
+from typing import Any, Final
 
 from flask import Response, jsonify, request
 
 from api.auth.guards import requires
 from api.http import Blueprint
+from api.idempotency import tell_of
+from api.paging import LINK, cut, page_response
 from api.problems import ApiProblem
+from api.schemas.contract_lists import ContractListSchema, summary_json
 from api.schemas.contracts import (
     ContractDocumentSchema,
-    ContractListSchema,
     ContractSchema,
     SignatureRequestSchema,
     VersionQuerySchema,
     contract_json,
-    summary_json,
 )
+from api.schemas.paging import page_query
 from api.wiring import wiring
 from contracts.agreeing import ContractView
-from contracts.decisions import get_feed
+from contracts.decisions import get_feed, require_in_details
 from contracts.feed_schemas import feed_schema
+from contracts.listing import Place
 from contracts.parties import Caller, JsonObject, Scope
 from contracts.terms import terms_of
 
 blueprint = Blueprint("contracts", __name__, description="Data-sharing contracts.")
 
+_CONTRACTS: Final = "contracts"
 _IF_MATCH = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"},
              "description": "The ETag with which the draft was read."}  # fmt: skip
 _IF_MATCH_OPTIONAL = {**_IF_MATCH, "required": False}
+_JSON_SCHEMA = {"application/json": {"schema": {"type": "object", "title": "FeedSchema", "additionalProperties": {}}}}
 
 
 @blueprint.route("/v1/contracts", methods=["POST"])
-@requires(Scope.CONTRACTS_WRITE)
+@requires(Scope.CONTRACTS_WRITE, keeps_to_contracts=True)
 @blueprint.arguments(ContractDocumentSchema)
 @blueprint.response(201, ContractSchema)
 def draft_contract(document: JsonObject, caller: Caller) -> Response:
     """Draft a contract. Only you see it until you propose it."""
+    require_in_details(caller, document["id"])
     return _answer(wiring().agreeing.draft(caller, document), 201)
 
 
 @blueprint.route("/v1/contracts", methods=["GET"])
-@requires(Scope.CONTRACTS_READ)
-@blueprint.response(200, ContractListSchema)
-def list_contracts(caller: Caller) -> JsonObject:
+@requires(Scope.CONTRACTS_READ, keeps_to_contracts=True)
+@blueprint.arguments(page_query(_CONTRACTS, datetime, str, int), location="query")
+@blueprint.response(200, ContractListSchema, headers=LINK)
+def list_contracts(query: dict[str, Any], caller: Caller) -> Response:
     """List the contracts you drafted or are a party to, every version."""
-    return {"contracts": [summary_json(line) for line in wiring().agreeing.list(caller)]}
+    after = None if query["cursor"] is None else Place(*query["cursor"])
+    lines, last = cut(wiring().listing.contracts(caller, after, query["limit"]), query["limit"])
+    body = {"contracts": [summary_json(line) for line in lines]}
+    return page_response(_CONTRACTS, ContractListSchema, body, None if last is None else astuple(last.place))
 
 
 @blueprint.route("/v1/contracts/<string:contract_id>", methods=["GET"])
@@ -105,7 +117,7 @@ def sign_contract(body: dict[str, Any], contract_id: str, caller: Caller) -> Res
 
 @blueprint.route("/v1/contracts/<string:contract_id>/feeds/<string:feed_name>/schema", methods=["GET"])
 @requires(Scope.CONTRACTS_READ)
-@blueprint.response(200, description="JSON Schema (2020-12)")
+@blueprint.doc(responses={"200": {"description": "A JSON Schema (2020-12).", "content": _JSON_SCHEMA}})
 def get_feed_schema(contract_id: str, feed_name: str, caller: Caller) -> JsonObject:
     """The JSON Schema of one period of a feed's cells, as it is posted."""
     record = wiring().agreeing.get(caller, contract_id).record
@@ -114,6 +126,7 @@ def get_feed_schema(contract_id: str, feed_name: str, caller: Caller) -> JsonObj
 
 def _answer(view: ContractView, status: int = 200) -> Response:
     """The contract; a draft with its ETag, for whoever edits it next (RFC 9110 section 8.8.3)."""
+    tell_of(view.record.id, view.record.version)
     response = jsonify(ContractSchema().dump(contract_json(view)))
     response.status_code = status
     if view.draft_tag is not None:

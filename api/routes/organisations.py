@@ -2,9 +2,13 @@
 
 from typing import Any, Final
 
+from flask import Response
+
 from api.auth.guards import requires
 from api.http import Blueprint
+from api.paging import LINK, cut, page_response
 from api.schemas.organisations import (
+    ClientKeysSchema,
     ClientRevocationSchema,
     ClientSchema,
     OrganisationListSchema,
@@ -14,13 +18,15 @@ from api.schemas.organisations import (
     RevokedClientSchema,
     SigningKeySchema,
 )
+from api.schemas.paging import page_query
 from api.wiring import wiring
 from contracts.audit.acts import By
-from contracts.parties import Caller, JsonObject, Role, Scope
+from contracts.parties import Caller, Client, JsonObject, Role, Scope
 from contracts.registering import require_operator
 
 blueprint = Blueprint("organisations", __name__, description="Registration, by the operator.")
 
+_ORGANISATIONS: Final = "organisations"
 _ID: Final = "<string:organisation_id>"
 
 
@@ -36,12 +42,17 @@ def add_organisation(body: dict[str, Any], caller: Caller) -> Any:
 
 @blueprint.route("/v1/organisations", methods=["GET"])
 @requires(Scope.ORG_ADMIN)
-@blueprint.response(200, OrganisationListSchema)
-def list_organisations(caller: Caller) -> JsonObject:
+@blueprint.arguments(page_query(_ORGANISATIONS, str), location="query")
+@blueprint.response(200, OrganisationListSchema, headers=LINK)
+def list_organisations(query: dict[str, Any], caller: Caller) -> Response:
     """List the organisations registered here."""
     require_operator(caller)
+    (after,) = query["cursor"] or ("",)
     with wiring().database.reading() as stores:
-        return {"organisations": stores.parties.list_organisations()}
+        found = stores.parties.list_organisations(after=after, limit=query["limit"] + 1)
+    page, last = cut(found, query["limit"])
+    position = None if last is None else (last.id,)
+    return page_response(_ORGANISATIONS, OrganisationListSchema, {"organisations": page}, position)
 
 
 @blueprint.route(f"/v1/organisations/{_ID}/populations", methods=["POST"])
@@ -62,13 +73,39 @@ def add_population(body: dict[str, Any], organisation_id: str, caller: Caller) -
 @blueprint.arguments(ClientSchema)
 @blueprint.response(201, ClientSchema)
 def add_client(body: dict[str, Any], organisation_id: str, caller: Caller) -> JsonObject:
-    """Register a client with its public keys."""
+    """Register a client, with its public keys, the URL at which it publishes them, or what an external issuer calls
+    it."""
     require_operator(caller)
     scopes = frozenset(Scope(scope) for scope in body["scopes"])
     client = wiring().registering.add_client(
-        organisation_id, body["id"], scopes, tuple(body["public_keys"]), By.caller(caller)
+        organisation_id,
+        body["id"],
+        scopes,
+        tuple(body.get("public_keys", ())),
+        By.caller(caller),
+        jwks_url=body.get("jwks_url"),
+        issuer=body.get("issuer"),
+        subject=body.get("subject"),
     )
-    return {"id": client.id, "scopes": sorted(client.scopes), "public_keys": list(client.public_keys)}
+    return _client_body(client)
+
+
+@blueprint.route(f"/v1/organisations/{_ID}/clients/<string:client_id>/keys", methods=["PUT"])
+@requires(Scope.ORG_ADMIN)
+@blueprint.arguments(ClientKeysSchema)
+@blueprint.response(200, ClientSchema)
+def replace_client_keys(body: dict[str, Any], organisation_id: str, client_id: str, caller: Caller) -> JsonObject:
+    """Replace what a client proves itself with. To rotate without a pause, keep the old key beside the new one for a
+    while."""
+    require_operator(caller)
+    client = wiring().registering.replace_client_keys(
+        client_id,
+        tuple(body.get("public_keys", ())),
+        By.caller(caller),
+        jwks_url=body.get("jwks_url"),
+        organisation_id=organisation_id,
+    )
+    return _client_body(client)
 
 
 @blueprint.route(f"/v1/organisations/{_ID}/clients/<string:client_id>/revocation", methods=["POST"])
@@ -89,3 +126,13 @@ def add_signing_key(body: dict[str, Any], organisation_id: str, caller: Caller) 
     """Register a public key with which the organisation signs contracts."""
     require_operator(caller)
     return wiring().registering.add_signing_key(organisation_id, body["public_key"], By.caller(caller))
+
+
+def _client_body(client: Client) -> JsonObject:
+    if client.issuer is not None:
+        proof: JsonObject = {"issuer": client.issuer, "subject": client.subject}
+    elif client.jwks_url is not None:
+        proof = {"jwks_url": client.jwks_url}
+    else:
+        proof = {"public_keys": [*client.public_keys]}
+    return {"id": client.id, "scopes": sorted(client.scopes), **proof}

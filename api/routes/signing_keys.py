@@ -1,9 +1,14 @@
 """An organisation registers, lists and revokes its own signing keys."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
+
+from flask import Response
 
 from api.auth.guards import requires
 from api.http import Blueprint
+from api.paging import LINK, cut, page_response
+from api.schemas.paging import page_query
 from api.schemas.signing_keys import (
     NewSigningKeySchema,
     OwnSigningKeySchema,
@@ -11,9 +16,11 @@ from api.schemas.signing_keys import (
     SigningKeyListSchema,
 )
 from api.wiring import wiring
-from contracts.parties import Caller, JsonObject, Scope
+from contracts.parties import Caller, Scope
 
 blueprint = Blueprint("signing_keys", __name__, description="The keys with which your organisation signs contracts.")
+
+_KEYS: Final = "signing_keys"
 
 
 @blueprint.route("/v1/signing-keys", methods=["POST"])
@@ -27,10 +34,13 @@ def add_own_signing_key(body: dict[str, Any], caller: Caller) -> Any:
 
 @blueprint.route("/v1/signing-keys", methods=["GET"])
 @requires(Scope.KEYS_WRITE)
-@blueprint.response(200, SigningKeyListSchema)
-def list_own_signing_keys(caller: Caller) -> JsonObject:
+@blueprint.arguments(page_query(_KEYS, datetime, str), location="query")
+@blueprint.response(200, SigningKeyListSchema, headers=LINK)
+def list_own_signing_keys(query: dict[str, Any], caller: Caller) -> Response:
     """List your organisation's signing keys, revoked ones too."""
-    return {"signing_keys": wiring().signing_keys.list(caller)}
+    page, last = cut(wiring().signing_keys.list(caller, query["cursor"], query["limit"]), query["limit"])
+    position = None if last is None else (last.created_at, last.kid)
+    return page_response(_KEYS, SigningKeyListSchema, {"signing_keys": page}, position)
 
 
 @blueprint.route("/v1/signing-keys/<string:kid>/revocation", methods=["POST"])

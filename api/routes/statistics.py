@@ -1,11 +1,13 @@
 """Questions: what may be asked, the answers, and which releases they can rest on."""
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, jsonify, request
 
 from api.auth.guards import requires
 from api.http import Blueprint
+from api.paging import LINK, cut, page_response, refuse_cursor
+from api.schemas.paging import page_query
 from api.schemas.statistics import (
     AnswerSchema,
     CatalogueSchema,
@@ -24,13 +26,28 @@ from contracts.statistics.questions import Question
 
 blueprint = Blueprint("statistics", __name__, description="Answers from stored releases.")
 
+_RELEASES: Final = "own_releases"
+
 
 @blueprint.route("/v1/contracts/<string:contract_id>/releases", methods=["GET"])
 @requires(Scope.STATISTICS_READ)
-@blueprint.response(200, ReleasesSchema)
-def list_releases(contract_id: str, caller: Caller) -> JsonObject:
-    """Coverage: for each feed the periods that are open to you, and the releases of your own."""
-    return {"feeds": [coverage_json(feed) for feed in wiring().asking.coverage(caller, contract_id)]}
+@blueprint.arguments(page_query(_RELEASES, str), location="query")
+@blueprint.response(200, ReleasesSchema, headers=LINK)
+def list_releases(query: dict[str, Any], contract_id: str, caller: Caller) -> Response:
+    """Coverage: for each feed the periods that are open to you, and the releases of your own, which come in pages."""
+    feeds = wiring().asking.coverage(caller, contract_id)
+    own = [release.id for feed in feeds for release in feed.own_releases]
+    page, last = cut(_following(own, query["cursor"]), query["limit"])
+    body = {"feeds": [coverage_json(feed, frozenset(page)) for feed in feeds]}
+    return page_response(_RELEASES, ReleasesSchema, body, None if last is None else (last,))
+
+
+def _following(own: list[str], cursor: tuple[str] | None) -> list[str]:
+    if cursor is None:
+        return own
+    if cursor[0] not in own:  # also when an amendment changed the feed since
+        refuse_cursor()
+    return own[own.index(cursor[0]) + 1 :]
 
 
 @blueprint.route("/v1/contracts/<string:contract_id>/statistics", methods=["GET"])
@@ -46,7 +63,10 @@ def list_statistics(contract_id: str, caller: Caller) -> JsonObject:
 @blueprint.arguments(QuestionSchema, location="query")
 @blueprint.response(200, AnswerSchema)
 def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> Response:
-    """Ask a statistic. Costs no budget; the same releases, which the answer names, give the same answer for ever."""
+    """Ask a statistic. Costs no budget; the same releases, which the answer names, give the same answer for ever.
+
+    Its ETag is its digest, as its receipt and the audit name it.
+    """
     _refuse_repeated()
     question = Question(
         statistic=name,
@@ -64,8 +84,20 @@ def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> R
     parley = wiring()
     answered = parley.asking.ask(caller, contract_id, question)
     answer: JsonObject = AnswerSchema().dump(answer_json(answered))
-    parley.audit_books.record_answer(caller, question, answered, answer_digest(answer))
-    return jsonify(_with_receipt(caller, question, answered, answer) if query["receipt"] else answer)
+    digest = answer_digest(answer)
+    parley.audit_books.record_answer(caller, question, answered, digest)
+    if query["receipt"]:
+        return jsonify(_with_receipt(caller, question, answered, answer))
+    return _to_be_asked_again(jsonify(answer), digest)
+
+
+def _to_be_asked_again(response: Response, digest: str) -> Response:
+    """Whoever keeps an answer asks each time whether it holds still: rights end, and releases are added. A receipt
+    is new each time, so an answer with one has no tag."""
+    response.set_etag(digest)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("Authorization")
+    return response
 
 
 def _with_receipt(caller: Caller, question: Question, answered: Answered, answer: JsonObject) -> JsonObject:

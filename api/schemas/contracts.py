@@ -18,7 +18,7 @@ from api.schemas.fields import (
     one_of,
     text,
 )
-from contracts.agreeing import ContractLine, ContractView
+from contracts.agreeing import ContractView
 from contracts.lifecycle import Status
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
@@ -41,7 +41,7 @@ class PartySchema(Form):
     """One organisation's part in the contract."""
 
     organisation = text(SLUG, required=True)
-    role = one_of(*PARTY_ROLES, required=True)
+    role = one_of(*PARTY_ROLES, name="PartyRole", required=True)
     population = text(SLUG, required=True)
 
 
@@ -63,7 +63,7 @@ class FeedSchema(Form):
     """A table that a provider posts period by period."""
 
     name = text(NAME, required=True)
-    provider = one_of(*PARTY_ROLES, required=True)
+    provider = one_of(*PARTY_ROLES, name="PartyRole", required=True)
     grain = one_of(*Grain, required=True)
     first_period = text(SHORT, required=True)
     last_period = text(SHORT, required=True)
@@ -117,7 +117,7 @@ class GrantSchema(Form):
     """What a role, or one party of it, may ask: which statistics, by how many and which dimensions, of which feeds and
     periods, for which purposes. What is null is not narrowed."""
 
-    role = one_of(*PARTY_ROLES, required=True)
+    role = one_of(*PARTY_ROLES, name="PartyRole", required=True)
     organisation = text(SLUG, allow_none=True, load_default=None)
     statistics = name_list(NAME, most=100, required=True)
     by_at_most = WholeNumber(maximum=8, required=True)
@@ -293,21 +293,13 @@ class ContractSchema(Schema):
     suspended_populations = fields.List(fields.String(), required=True)
     resume_agreed = fields.List(fields.String(), required=True)
     termination_agreed = fields.List(fields.String(), required=True)
-    document = fields.Dict(required=True)
-
-
-class ContractSummarySchema(Schema):
-    """One line of the list of contracts."""
-
-    id = fields.String(required=True)
-    version = fields.Integer(required=True)
-    title = fields.String(required=True)
-    status = one_of(*Status, required=True)
-    digest = fields.String(required=True, allow_none=True)
-
-
-class ContractListSchema(Schema):
-    contracts = fields.List(fields.Nested(ContractSummarySchema), required=True)
+    document = fields.Dict(
+        required=True,
+        metadata={
+            "title": "SignedDocument",
+            "description": "As it is signed, each feed with its plan; a signature is over exactly this.",
+        },
+    )
 
 
 def contract_json(view: ContractView) -> JsonObject:
@@ -328,17 +320,6 @@ def contract_json(view: ContractView) -> JsonObject:
         "resume_agreed": view.resume_agreed,
         "termination_agreed": view.termination_agreed,
         "document": record.document,
-    }
-
-
-def summary_json(line: ContractLine) -> JsonObject:
-    record = line.record
-    return {
-        "id": record.id,
-        "version": record.version,
-        "title": record.document["title"],
-        "status": line.status,
-        "digest": record.digest,
     }
 
 

@@ -1,6 +1,7 @@
 """Field types shared by the schemas."""
 
 from difflib import get_close_matches
+from enum import Enum
 from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -20,6 +21,9 @@ SHORT: Final = validate.Regexp(
     r"^[^\x00-\x1f\x7f]{1,400}\Z", error="a text of 1 to 400 characters, without control characters"
 )
 UNKNOWN: Final = "is not a field here"
+# What apispec has no words for; api/describing.py has.
+ENUM_NAME: Final = "x-name"
+KEY_PATTERN: Final = "x-key-pattern"
 
 
 class Form(Schema):
@@ -59,11 +63,28 @@ def name_list(check: validate.Validator, *, least: int = 1, most: int = 1000, **
 def mapping(
     values: fields.Field[Any], *, keys: validate.Validator = NAME, least: int = 0, **kwargs: Any
 ) -> fields.Dict:
-    return fields.Dict(keys=fields.String(validate=keys), values=values, validate=validate.Length(least, 100), **kwargs)
+    described: dict[str, Any] = {"minProperties": least, "maxProperties": 100}
+    if isinstance(keys, validate.Regexp):
+        described[KEY_PATTERN] = keys.regex.pattern
+    elif isinstance(keys, validate.OneOf):
+        described[KEY_PATTERN] = f"^({'|'.join(map(str, keys.choices))})$"
+    return fields.Dict(
+        keys=fields.String(validate=keys),
+        values=values,
+        validate=validate.Length(least, 100),
+        metadata=described,
+        **kwargs,
+    )
 
 
-def one_of(*choices: object, **kwargs: Any) -> fields.String:
-    return fields.String(validate=validate.OneOf([str(choice) for choice in choices]), **kwargs)
+def one_of(*choices: object, name: str | None = None, **kwargs: Any) -> fields.String:
+    """name: of these choices in openapi.yaml, so that clients have one type for them wherever they stand; that of the
+    enumeration when they are all of one."""
+    kinds = {type(choice) for choice in choices if isinstance(choice, Enum)}
+    if name is None and len(kinds) == 1 and list(choices) == list(kind := kinds.pop()):
+        name = kind.__name__
+    metadata = kwargs.pop("metadata", {}) | ({ENUM_NAME: name} if name else {})
+    return fields.String(validate=validate.OneOf([str(choice) for choice in choices]), metadata=metadata, **kwargs)
 
 
 class FaultSchema(Schema):

@@ -6,6 +6,7 @@ from typing import Final
 from marshmallow import Schema, fields
 
 from api.schemas.fields import one_of
+from api.schemas.paging import PageSchema
 from api.schemas.submissions import LossSchema, nano_json
 from contracts.ledger.entries import Entry, EntryKind
 from contracts.ledger.statements import Loss, Statement
@@ -61,8 +62,8 @@ class SubtotalSchema(Schema):
     explanation = fields.String(required=True)
 
 
-class StatementSchema(Schema):
-    """The caller's own population."""
+class StatementSchema(PageSchema):
+    """The caller's own population. Entries come in pages; all else is over all of them."""
 
     population = fields.String(required=True)
     unit = fields.String(required=True)

@@ -3,8 +3,10 @@
 from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import DECIMAL, SHORT, SLUG, Form, one_of, text
+from api.schemas.paging import PageSchema
 from contracts.drafting.losses import DEFAULT_CEILING_RHO
 from contracts.parties import Role, Scope
+from contracts.public_keys import URL_LENGTH_MAX
 
 
 class OrganisationSchema(Form):
@@ -15,7 +17,7 @@ class OrganisationSchema(Form):
     role = one_of(*Role, required=True)
 
 
-class OrganisationListSchema(Schema):
+class OrganisationListSchema(PageSchema):
     organisations = fields.List(fields.Nested(OrganisationSchema), required=True)
 
 
@@ -34,12 +36,27 @@ class GrantSchema(Form):
     reason = text(SHORT, required=True)
 
 
-class ClientSchema(Form):
-    """A client of the organisation, with its public keys."""
+class ClientKeysSchema(Form):
+    """What a client proves itself with: either its public keys, or the URL at which it publishes them."""
+
+    public_keys = fields.List(
+        fields.Dict(),
+        validate=validate.Length(1, 10),
+        metadata={"description": "Public JWKs (RFC 7517), each with a kid of its own."},
+    )
+    jwks_url = text(
+        validate.Length(1, URL_LENGTH_MAX),
+        metadata={"description": "https URL of its JWK set, of at most 20 keys."},
+    )
+
+
+class ClientSchema(ClientKeysSchema):
+    """A client of the organisation, and what it proves itself with: its keys, or tokens of an external issuer."""
 
     id = text(SLUG, required=True)
     scopes = fields.List(one_of(*Scope), required=True, validate=validate.Length(1, 20))
-    public_keys = fields.List(fields.Dict(), required=True, validate=validate.Length(1, 10))
+    issuer = text(SHORT, metadata={"description": "https URL of the external issuer: the `iss` of its tokens."})
+    subject = text(SHORT, metadata={"description": "What that issuer calls the client."})
 
 
 class ClientRevocationSchema(Form):

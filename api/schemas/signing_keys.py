@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import SHORT, Form, text
+from api.schemas.paging import PageSchema
 from contracts.signing import MAX_JWS_LENGTH
 
 _JWS = validate.Length(1, MAX_JWS_LENGTH)
@@ -49,5 +50,5 @@ class OwnSigningKeySchema(Schema):
     compromised = fields.Boolean(required=True)
 
 
-class SigningKeyListSchema(Schema):
+class SigningKeyListSchema(PageSchema):
     signing_keys = fields.List(fields.Nested(OwnSigningKeySchema), required=True)

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import one_of
 from api.schemas.ledger import LossAtDeltaSchema, loss_json
+from api.schemas.paging import PageSchema
 from contracts.asking import Answered, FeedCoverage, Granted
 from contracts.ledger.statements import ceilings
 from contracts.parties import JsonObject
@@ -29,7 +30,10 @@ class QuestionSchema(Schema):
     where = fields.String(
         metadata={"description": "Allowed values as `dimension:value`, by commas; the same dimension twice means or."}
     )
-    confidence = fields.Float(load_default=0.95)
+    confidence = fields.Float(
+        load_default=0.95,
+        metadata={"minimum": 0.5, "maximum": 0.999, "description": "How often the intervals hold what they cover."},
+    )
     feed = fields.String(metadata={"description": "Which feed, where several could answer; by commas for a joint one."})
     measures = fields.String(metadata={"description": "For counts and joint_table: which measures, by commas."})
     as_of = fields.String(
@@ -255,7 +259,9 @@ class FeedCoverageSchema(CoverageSchema):
     own_releases = fields.List(fields.Nested(OwnReleaseSchema), required=True)
 
 
-class ReleasesSchema(Schema):
+class ReleasesSchema(PageSchema):
+    """Every feed, with those of the releases of your own that are on this page."""
+
     feeds = fields.List(fields.Nested(FeedCoverageSchema), required=True)
 
 
@@ -310,7 +316,8 @@ def _granted_json(name: str, by_at_most: int, statistic: Statistic | None) -> Js
     }
 
 
-def coverage_json(found: FeedCoverage) -> JsonObject:
+def coverage_json(found: FeedCoverage, shown: frozenset[str]) -> JsonObject:
+    """shown: the own releases that are on this page, by id."""
     own = [
         {
             "release_id": release.id,
@@ -321,5 +328,6 @@ def coverage_json(found: FeedCoverage) -> JsonObject:
             "released_at": release.released_at,
         }
         for release in found.own_releases
+        if release.id in shown
     ]
     return asdict(found.coverage) | {"own_releases": own}

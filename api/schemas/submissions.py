@@ -1,6 +1,6 @@
 """The envelope of a submission, and its receipt. The cells inside are validated in the domain, column-wise."""
 
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
@@ -11,6 +11,8 @@ from contracts.receipts import SIGNED
 from contracts.submissions.submitting import Receipt
 from contracts.terms import Measured
 from privacy.units import rho_text
+
+_VALUE: Final = {"type": ["string", "integer"]}
 
 
 class DrawnSchema(Form):
@@ -64,8 +66,22 @@ class SubmissionSchema(Form):
     contract_version = WholeNumber(
         minimum=1, metadata={"description": "The contract version that it is meant for: another one is refused."}
     )
-    rows = fields.Raw(metadata={"type": "array", "items": {"type": "object"}})
-    columns = fields.Raw(metadata={"type": "object", "additionalProperties": {"type": "array"}})
+    rows = fields.Raw(
+        metadata={
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": _VALUE},
+            "description": "One object a stratum: its dimensions and its measures.",
+            "examples": [[{"region": "north", "sex": "F", "members": 1842}]],
+        }
+    )
+    columns = fields.Raw(
+        metadata={
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": _VALUE},
+            "description": "The same as one list a dimension and measure, all of one length.",
+            "examples": [{"region": ["north"], "sex": ["F"], "members": [1842]}],
+        }
+    )
     release = fields.Nested(SourceReleaseSchema)
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)

@@ -140,9 +140,30 @@ def ledger_corrected(by: By, organisation: str, entry: Entry) -> Act:
 
 
 def client_registered(by: By, client: Client) -> Act:
-    keys = digest_of({"public_keys": [*client.public_keys]})
-    subject = {"client": client.id, "scopes": sorted(client.scopes), "public_keys_sha256": keys}
+    named = {} if client.issuer is None else {"issuer": client.issuer, "issuer_subject": client.subject}
+    subject = {"client": client.id, "scopes": sorted(client.scopes), **keys_of(client), **named}
     return of_organisation(Action.CLIENT_REGISTERED, by, client.organisation, subject)
+
+
+def client_keys_replaced(by: By, client: Client) -> Act:
+    subject = {"client": client.id, **keys_of(client)}
+    return of_organisation(Action.CLIENT_KEYS_REPLACED, by, client.organisation, subject)
+
+
+def keys_of(client: Client) -> JsonObject:
+    """What it proves itself with, as its registration and each replacement say it."""
+    url = {} if client.jwks_url is None else {"jwks_url": client.jwks_url}
+    return {"public_keys_sha256": digest_of({"public_keys": [*client.public_keys]}), **url}
+
+
+def says_keys_of(act: Act, client: Client) -> bool:
+    """Whether a registration or replacement says what the client proves itself with."""
+    return {name: act.subject[name] for name in _KEYS if name in act.subject} == keys_of(client)
+
+
+def without_keys(subject: JsonObject) -> JsonObject:
+    """What a registration says that no later replacement changes."""
+    return {name: value for name, value in subject.items() if name not in _KEYS}
 
 
 def client_revoked(by: By, client: Client) -> Act:
@@ -164,6 +185,7 @@ def signing_key_revoked(by: By, key: SigningKey) -> Act:
     return of_organisation(Action.SIGNING_KEY_REVOKED, by, key.organisation, subject)
 
 
+_KEYS: Final = ("public_keys_sha256", "jwks_url")
 _OF_CONTRACTS: Final = {
     EventKind.SUSPENDED: Action.CONTRACT_SUSPENDED,
     EventKind.RESUME_AGREED: Action.RESUME_AGREED,

@@ -30,6 +30,7 @@ class Action(StrEnum):
     BUDGET_GRANTED = "budget_granted"
     LEDGER_CORRECTED = "ledger_corrected"
     CLIENT_REGISTERED = "client_registered"
+    CLIENT_KEYS_REPLACED = "client_keys_replaced"
     CLIENT_REVOKED = "client_revoked"
     SIGNING_KEY_REGISTERED = "signing_key_registered"
     SIGNING_KEY_REVOKED = "signing_key_revoked"

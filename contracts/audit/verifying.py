@@ -13,11 +13,20 @@ from typing import Any, Final, TypeVar
 
 from contracts.audit import acts
 from contracts.audit.acts import CONSOLE, By
-from contracts.audit.chain import Broken, check_chain, contract_book, first_hash, is_hash, link_of, read_links
+from contracts.audit.chain import (
+    Broken,
+    check_chain,
+    contract_book,
+    first_hash,
+    is_hash,
+    link_of,
+    organisation_book,
+    read_links,
+)
 from contracts.audit.records import Act, Action, AuditRecord, Head
 from contracts.canonical import canonical_bytes
 from contracts.ledger.entries import EntryKind
-from contracts.parties import SigningKey
+from contracts.parties import Client, SigningKey
 from contracts.ports import Database, Stores, Unreadable
 from contracts.records import ContractRecord, PopulationEvent, Stage
 from contracts.terms import ContractAltered, terms_of
@@ -118,6 +127,7 @@ def verify_books(database: Database) -> VerifiedBooks:
         broken += _compare(records, [*_due(stores, broken)])
         broken += _told(records, stores)
         broken += _revocations(records, [*_readable(stores.stored.signing_keys(), [])])
+        broken += _client_keys(records, [*_readable(stores.stored.clients(), [])])
         broken += _unknown_releases(records, {row.id for row in _readable(stores.stored.releases(), [])})
     return VerifiedBooks(len(heads), len(records), tuple(broken))
 
@@ -165,6 +175,22 @@ def _revocations(records: Iterable[AuditRecord], keys: Iterable[SigningKey]) -> 
             yield Broken(act.book, None, f"the revocation of signing key {key.kid} is not on record as it is stored")
     for record in last.values():
         yield Broken(record.act.book, record.sequence, "says signing key revoked, and there is no such key")
+
+
+def _client_keys(records: Iterable[AuditRecord], clients: Iterable[Client]) -> Iterator[Broken]:
+    """The keys of a client are replaced from time to time: the last record is what its row says."""
+    last = {}
+    for record in records:
+        if record.act.action in (Action.CLIENT_REGISTERED, Action.CLIENT_KEYS_REPLACED):
+            last[record.act.book, str(record.act.subject.get("client"))] = record
+    for client in clients:
+        book = organisation_book(client.organisation)
+        found = last.pop((book, client.id), None)
+        if found is None or not acts.says_keys_of(found.act, client):
+            yield Broken(book, None, f"the keys of client {client.id} are not on record as they are stored")
+    for record in last.values():
+        if record.act.action == Action.CLIENT_KEYS_REPLACED:
+            yield Broken(record.act.book, record.sequence, "says client keys replaced, and there is no such client")
 
 
 def _told(records: Iterable[AuditRecord], stores: Stores) -> Iterator[Broken]:
@@ -218,7 +244,8 @@ def _key(act: Act, at: datetime | None) -> _Key:
     elif act.action == Action.CONTRACT_SIGNED:
         who = act.organisation, None
     when = None if act.action in _UNTIMED else at
-    return act.book, act.action, act.contract_id, act.contract_version, canonical_bytes(act.subject), who, when
+    subject = acts.without_keys(act.subject) if act.action == Action.CLIENT_REGISTERED else act.subject
+    return act.book, act.action, act.contract_id, act.contract_version, canonical_bytes(subject), who, when
 
 
 def _due(stores: Stores, broken: list[Broken]) -> Iterator[_Due]:

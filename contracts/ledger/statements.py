@@ -98,14 +98,18 @@ class Accounting:
         self._clock = clock
 
     def statement(self, caller: Caller, contract_id: str) -> Statement:
-        """The caller's own population. Raises ContractNotFound, ContractNotInForce for what was never in force."""
+        """The caller's own population; of entries under contracts that its token is not for, the totals alone.
+
+        Raises ContractNotFound, TokenNarrowed, ContractNotInForce for what was never in force.
+        """
         with self._database.reading() as stores:
             contract = get_readable_contract(stores, caller, contract_id, self._clock.now())
             terms, party = contract.terms, get_party(contract.terms, caller)
             _require_once_in_force(contract.status(self._clock.now()))
             entries = stores.ledger.entries(party.population)
         sealed = self._ledger.is_sealed(party.population)
-        return _statement(terms, Account(party.population, entries), party.population, tuple(entries), sealed)
+        shown = tuple(entry for entry in entries if caller.may_touch(entry.contract[0]))
+        return _statement(terms, Account(party.population, entries), party.population, shown, sealed)
 
 
 def _require_once_in_force(status: Status) -> None:

@@ -15,11 +15,14 @@ from joserfc import jws
 from joserfc.jwk import import_key
 
 from adapters.database import open_database
+from adapters.identity.jwks import PublishedKeys
+from api.auth.access_tokens import AccessTokens, OwnTokens
 from api.auth.guards import public, requires
 from api.auth.jose import named_algorithms, public_members
 from api.auth.keys import TokenKeys, new_private_jwk
 from api.auth.metadata import security_schemes, token_endpoint_url
 from api.auth.routes import JWT_BEARER, blueprint
+from api.limits import RateLimits
 from api.problems import register_problems
 from contracts.parties import Caller, Client, JsonObject, Organisation, Role, Scope
 
@@ -45,6 +48,15 @@ class TurnableClock:
         self.instant += timedelta(seconds=seconds)
 
 
+class DoorWiring(SimpleNamespace):
+    """What the door needs of a wiring. Tests change its keys, so what holds them is made anew each time."""
+
+    @property
+    def access_tokens(self) -> AccessTokens:
+        own = OwnTokens(self.token_keys, self.settings.issuer, self.settings.audience, self.clock)
+        return AccessTokens([own, *self.external])
+
+
 class Exchange:
     """Two organisations, `blueridge` and `helix`, with a client and an ES384 key each."""
 
@@ -57,11 +69,14 @@ class Exchange:
             with self.database.writing() as stores:
                 stores.parties.add_organisation(Organisation(name, name.title(), role, START))
             self.add_client(name, public_members(self.keys[name]), client=f"{name}-client")
-        self.wiring = SimpleNamespace(
+        self.wiring = DoorWiring(
             database=self.database,
             clock=self.clock,
             settings=SimpleNamespace(issuer=ISSUER, audience=AUDIENCE),
             token_keys=TokenKeys([self.token_jwk]),
+            external=(),
+            published_keys=PublishedKeys(),
+            rate_limits=RateLimits("off", "off", "memory://"),
         )
         self.app = self._app()
 
@@ -179,12 +194,19 @@ class Exchange:
         return app
 
 
+class UncheckedRegistry(jws.JWSRegistry):
+    """Signs under any header, as whoever cheats would."""
+
+    def check_header(self, header: JsonObject) -> None:
+        """Whatever it says."""
+
+
 def signed(key: JsonObject, header: JsonObject, token_claims: JsonObject) -> str:
     """A JWS over the token claims, under any header; members and claims that are None are left out."""
     protected = {name: value for name, value in header.items() if value is not None}
     payload = json.dumps({name: value for name, value in token_claims.items() if value is not None})
     signing_key = {name: value for name, value in key.items() if name not in ("alg", "use", "kid")}
-    registry = jws.JWSRegistry(algorithms=[algorithm.name for algorithm in SIGNING], strict_check_header=False)
+    registry = UncheckedRegistry(algorithms=[algorithm.name for algorithm in SIGNING])
     registry.algorithms = {algorithm.name: algorithm for algorithm in SIGNING}
     return jws.serialize_compact(protected, payload, import_key(signing_key), registry=registry)
 

@@ -253,3 +253,14 @@ def test_every_route_here_declares_its_guard(exchange: Exchange) -> None:
     for rule in ours:
         for method in (rule.methods or set()) - {"OPTIONS"}:
             assert guard_of(exchange.app.view_functions[rule.endpoint], method), rule.rule
+
+
+def test_a_token_that_was_seen_before_is_still_looked_at_each_time(exchange: Exchange) -> None:
+    """Only its signature is remembered, and of no other text than just this one."""
+    token = exchange.access_token()
+    assert exchange.call(token).status_code == 200
+    head, payload, signature = token.split(".")
+
+    assert_refused(exchange.call(f"{head}.{payload}.{'A' * len(signature)}"), "token-invalid")
+    exchange.clock.go_on(seconds=300)
+    assert_refused(exchange.call(token), "token-expired")

@@ -182,8 +182,11 @@ BAD = {
         code="media-type-unsupported",
     ),
     "no media type": Bad(raw("{}", content_type=""), status=415, code="media-type-unsupported"),
-    "a compressed body": Bad(
-        raw(b"\x1f\x8b", headers={"Content-Encoding": "gzip"}), status=415, code="media-type-unsupported"
+    "a body that is no gzip": Bad(
+        raw(b"\x1f\x8b", headers={"Content-Encoding": "gzip"}), status=400, code="request-malformed"
+    ),
+    "another content encoding": Bad(
+        raw(b"\x1f\x8b", headers={"Content-Encoding": "br"}), status=415, code="media-type-unsupported"
     ),
     "a body that is too large": Bad(too_large, status=413, code="body-too-large"),
 }

@@ -401,6 +401,21 @@ def test_a_token_is_printed_alone_for_other_programs(served: Console) -> None:
     assert answer.status_code == 200
 
 
+def test_a_token_is_narrowed_and_taken_back(served: Console) -> None:
+    sierra, contracts = served.of("sierra"), f"{served.environment['PARLEY_URL']}/v1/contracts"
+    only = ("token", "--only-scope", "contracts.read", "--only-contract")
+
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{contracts}/{CONTRACT}", headers=headers, trust_env=False).status_code
+
+    narrowed, elsewhere = (sierra.done(*only, contract_id).strip() for contract_id in (CONTRACT, "dsc-elsewhere"))
+    assert (status(narrowed), status(elsewhere)) == (200, 403)
+    sierra.done("token", "--revoke", narrowed)
+    assert status(narrowed) == 401
+    assert "--only-scope" in sierra.refused("token", "--only-contract", CONTRACT, exit_code=2)
+
+
 def test_an_unknown_client_gets_no_token(served: Console) -> None:
     message = served.of("sierra").refused("contract", "list", PARLEY_CLIENT_ID="nobody")
     assert message.startswith("Error: No access token was granted: invalid_client")

@@ -53,7 +53,7 @@ def test_markdown_is_what_is_answered_unless_something_else_is_asked_for(
 
     assert answered.status_code == 200
     assert answered.content_type == "text/markdown; charset=utf-8"
-    assert answered.headers["Vary"] == "Accept"
+    assert answered.headers["Vary"] == "Accept, Accept-Encoding"
     assert answered.headers["Cache-Control"] == "no-store"
     text = answered.get_data(as_text=True)
     assert text.startswith("# A small contract\n")

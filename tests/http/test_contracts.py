@@ -80,7 +80,7 @@ def test_a_draft_is_seen_by_its_drafter_only(small: SmallExchange) -> None:
         assert_problem(small.post(name, f"{PATH}/proposal"), 404, "contract-not-found")
         assert_problem(small.post(name, f"{PATH}/signatures", {"jws": "a..b"}), 404, "contract-not-found")
         assert_problem(small.get(name, f"{PATH}/feeds/fills/schema"), 404, "contract-not-found")
-        assert small.get(name, "/v1/contracts").get_json() == {"contracts": []}
+        assert small.get(name, "/v1/contracts").get_json()["contracts"] == []
 
 
 def test_a_draft_cannot_be_signed_asked_or_posted_to(small: SmallExchange) -> None:

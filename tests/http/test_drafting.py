@@ -352,7 +352,7 @@ def assert_refused(small: SmallExchange, change: Change, code: str, pointer: str
     answered = small.post(BRAND, "/v1/contracts", document)
 
     assert_problem(answered, 422, code, pointer, fault)
-    assert small.get(BRAND, "/v1/contracts").get_json() == {"contracts": []}
+    assert small.get(BRAND, "/v1/contracts").get_json()["contracts"] == []
 
 
 def test_all_faults_of_a_draft_are_named_at_once(small: SmallExchange) -> None:

@@ -1,10 +1,16 @@
 """A load balancer learns whether the exchange can serve, and nothing else."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import psycopg
 import pytest
 import yaml
+from sqlalchemy import event
 
 from tests.http.test_bad_input import assert_problem
+from tests.support.live_server import wait_until
 from tests.support.small_exchange import SmallExchange
 
 
@@ -32,6 +38,57 @@ def test_an_exchange_on_another_schema_is_not_ready(migrated_postgresql_url: str
     small.wiring.database.close()
 
     assert_problem(answered, 503, "not-ready")
+
+
+def test_an_exchange_without_its_witness_is_not_ready_and_says_no_more(small: SmallExchange) -> None:
+    witness = Path(small.settings.witness)
+    witness.unlink(missing_ok=True)
+    witness.mkdir()
+
+    answered = small.app.test_client().get("/readyz")
+
+    assert_problem(answered, 503, "not-ready")
+    assert answered.get_json()["detail"] == "The ledger's witness cannot be used."
+
+
+def test_a_database_that_hangs_is_found_out_in_two_seconds_and_then_at_once(migrated_postgresql_url: str) -> None:
+    small = SmallExchange(migrated_postgresql_url)
+    client = small.app.test_client()
+    with psycopg.connect(migrated_postgresql_url.replace("+psycopg", "")) as connection:
+        connection.execute("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")
+        times = [time.monotonic()]
+        for _ in range(4):
+            answered = client.get("/readyz")
+            assert_problem(answered, 503, "not-ready")
+            times.append(time.monotonic())
+        connection.rollback()
+    wait_until(lambda: client.get("/readyz").status_code == 200)
+    small.wiring.database.close()
+
+    assert answered.get_json()["detail"] == "The database or the ledger's witness does not answer."
+    assert 1.9 < times[1] - times[0] < 4
+    assert times[-1] - times[1] < 1
+
+
+def test_readiness_asked_at_once_by_many_is_looked_for_once_a_second(small: SmallExchange) -> None:
+    begun: list[object] = []
+    engine = small.wiring.database.engine
+    event.listen(engine, "begin", begun.append)
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = set(pool.map(lambda _: small.app.test_client().get("/readyz").status_code, range(40)))
+
+    assert statuses == {200}
+    assert len(begun) < 10
+
+
+def test_a_stopping_exchange_is_not_ready(small: SmallExchange) -> None:
+    small.wiring.readiness.is_stopping = lambda: True
+
+    answered = small.app.test_client().get("/readyz")
+
+    assert_problem(answered, 503, "not-ready")
+    assert answered.get_json()["detail"] == "The exchange is stopping."
 
 
 def test_the_description_is_served_to_everybody(small: SmallExchange) -> None:

@@ -129,6 +129,7 @@ def test_log_lines_say_nothing_that_depends_on_a_body(story: Story) -> None:
     assert {frozenset(line) for line in requests} == {frozenset(REQUEST_LINE)}
     assert others == {
         ("endpoint", "event", "frames", "kind", "level", "timestamp"),  # an error: which, and where
+        ("event", "level", "message", "timestamp"),  # gunicorn's, of its processes
         ("event", "kind", "level", "timestamp"),  # what is no HTTP: in which way
     }
     submitted = [line for line in requests if line["status"] == 201]
@@ -137,10 +138,11 @@ def test_log_lines_say_nothing_that_depends_on_a_body(story: Story) -> None:
 
 
 def test_what_gunicorn_prints_is_of_workers_not_of_requests(story: Story) -> None:
-    lines = [line for line in story.printed["stderr"].decode().splitlines() if not line.startswith("{")]
+    lines = [json.loads(line) for line in story.printed["stderr"].splitlines()]
+    messages = [line["message"] for line in lines if line["event"] == "server"]
 
-    assert lines
-    assert [line for line in lines if not re.search(r"\] Worker \(pid:\d+\) was sent SIGKILL!", line)] == []
+    assert messages
+    assert [text for text in messages if not re.match(r"Worker \(pid:\d+\) was sent SIGKILL!", text)] == []
     assert story.printed["stdout"] == b""
 
 

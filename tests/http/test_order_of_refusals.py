@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from contracts.parties import JsonObject
 from tests.http.answers import FILLS, answer, fills_rows, post, support_rows
 from tests.http.terms import contract, grant, resolve
+from tests.http.test_authorization_details import detail, narrowed
 from tests.http.test_bad_input import assert_problem
 from tests.http.test_bad_questions import BAD
 from tests.support.small_exchange import (
@@ -43,16 +44,24 @@ class Asked:
     caller: str = "blueridge"
     token: bool = True
     scope: str | None = None
+    details: list[JsonObject] | None = None
     contract_id: str = CONTRACT
     statistic: str = "counts"
     by: list[str] = field(default_factory=list)
     query: dict[str, str] = field(default_factory=lambda: {"feed": "fills", "periods": "2025-01"})
 
     def send(self, small: SmallExchange) -> TestResponse:
-        headers = small.headers(self.caller, self.scope) if self.token else {}
+        headers = self.headers(small)
         query = self.query | ({"by": ",".join(self.by)} if self.by else {})
         path = f"/v1/contracts/{self.contract_id}/statistics/{self.statistic}"
         return small.app.test_client().get(path, headers=headers, query_string=query)
+
+    def headers(self, small: SmallExchange) -> dict[str, str]:
+        if not self.token:
+            return {}
+        if self.details is None:
+            return small.headers(self.caller, self.scope)
+        return narrowed(small, self.caller, *self.details, scope=self.scope or "statistics.read")
 
 
 def put(**parts: Any) -> Callable[[Asked], None]:
@@ -72,6 +81,7 @@ BREAKS: dict[str, Callable[[Asked], None]] = {
     "scope": put(scope="contracts.read"),
     "form": say(groupby="region"),
     "party": put(caller="foreigner"),
+    "authorization_details": put(details=[detail("dsc-other", "statistics.read")]),
     "status": put(contract_id=WAITING),
     "version": say(version="9"),
     "purpose prohibited": say(purpose="underwriting"),

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.database import migrate
 from api.demo.server_process import running_server
-from api.server import SILENCE_SECONDS
+from api.serving.sockets import SILENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 

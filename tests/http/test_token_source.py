@@ -10,7 +10,7 @@ import pytest
 from adapters.tokens import TokenNotGranted, TokenSource, make_client_assertion
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
-from tests.http.exchange import ISSUER, TOKEN_URL, Exchange
+from tests.http.exchange import ISSUER, TOKEN_URL, Exchange, opened
 
 
 @pytest.fixture
@@ -47,6 +47,21 @@ def test_a_client_with_a_source_calls_the_api(exchange: Exchange, http: httpx.Cl
 def test_only_the_wanted_scope_is_asked_for(exchange: Exchange, http: httpx.Client) -> None:
     http.auth = source(exchange, http, scope="contracts.read")
     assert http.get("/contracts").json()["scopes"] == ["contracts.read"]
+
+
+def test_a_narrowed_token_is_asked_for_and_got(exchange: Exchange, http: httpx.Client) -> None:
+    details = [{"type": "data_sharing_contract", "identifier": "dsc-a", "actions": ["contracts.read"]}]
+    token = source(exchange, http, authorization_details=details).token()
+    assert opened(token)[1]["authorization_details"] == details
+
+
+def test_a_source_takes_back_its_tokens(exchange: Exchange, http: httpx.Client) -> None:
+    tokens = source(exchange, http)
+    taken, kept = tokens.token(), exchange.access_token()
+    tokens.revoke(taken)
+    assert [exchange.call(each).status_code for each in (taken, kept)] == [401, 200]
+    with pytest.raises(TokenNotGranted, match="invalid_client"):
+        source(exchange, http, key=new_private_jwk("ES384")).revoke(kept)
 
 
 def test_a_token_is_kept_until_30_seconds_before_its_end(exchange: Exchange, http: httpx.Client) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from joserfc.jwk import import_key
 
 from api.auth.jose import public_members
+from api.auth.keys import TokenKeys
 from contracts.parties import Scope
 from tests.http.exchange import (
     AUDIENCE,
@@ -59,6 +61,14 @@ def test_neither_token_nor_assertion_is_logged(exchange: Exchange, caplog: pytes
     assert caplog.records
     for secret in (token, assertion):
         assert secret.rsplit(".", 1)[1] not in caplog.text
+
+
+def test_a_key_that_was_given_without_kid_is_named_all_the_same(exchange: Exchange) -> None:
+    """Authlib, given a bare key to sign with, would name none."""
+    bare = {name: value for name, value in exchange.token_jwk.items() if name not in ("kid", "alg", "use")}
+    exchange.wiring.token_keys = TokenKeys([bare])
+    header, _ = opened(exchange.access_token())
+    assert header["kid"] == import_key(bare).thumbprint()
 
 
 def test_two_tokens_have_two_identifiers(exchange: Exchange) -> None:
@@ -208,7 +218,8 @@ def test_the_metadata_document_is_valid_and_true(exchange: Exchange) -> None:
     answer = exchange.http().get("/.well-known/oauth-authorization-server")
     metadata = AuthorizationServerMetadata(answer.get_json())
     # Authlib asks for a response type; where there is no authorization endpoint there is none.
-    for key in metadata.keys() - {"response_types_supported"}:
+    # Of RFC 9396 it knows nothing.
+    for key in metadata.keys() - {"response_types_supported", "authorization_details_types_supported"}:
         getattr(metadata, f"validate_{key}")()
     assert metadata["issuer"] == ISSUER
     assert metadata["token_endpoint"] == TOKEN_URL

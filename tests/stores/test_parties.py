@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.database import SqlDatabase
+from contracts.parties import Bearer
 from contracts.refusals import AlreadyExists
 from contracts.signing import thumbprint
 from tests.stores.examples import BRAND, CLIENT, NOW, PAYER, POPULATION, PUBLIC_KEY, SIGNING_KEY
@@ -28,6 +29,21 @@ def test_what_was_never_registered_is_none(database: SqlDatabase) -> None:
         assert stores.parties.find_population("nobody") is None
         assert stores.parties.find_client("nobody") is None
         assert stores.parties.list_populations("nobody") == []
+
+
+def test_the_bearer_of_a_token_is_found_by_client_or_by_an_issuers_name_for_it(database: SqlDatabase) -> None:
+    issuer = "https://login.example"
+    external = replace(CLIENT, id="external", public_keys=(), issuer=issuer, subject=CLIENT.id)
+    with database.writing() as stores:
+        stores.parties.add_client(external)
+        stores.tokens.revoke("taken-back", NOW + timedelta(minutes=5), NOW)
+    with database.reading() as stores:
+        for jti, token_revoked in ((None, False), ("another", False), ("taken-back", True)):
+            assert stores.parties.find_bearer(CLIENT.id, None, jti) == Bearer(CLIENT, PAYER.role, token_revoked)
+            assert stores.parties.find_bearer(CLIENT.id, issuer, jti) == Bearer(external, PAYER.role, token_revoked)
+        assert stores.parties.find_bearer("nobody", None, "another") is None
+        assert stores.parties.find_bearer(external.id, issuer, None) is None
+        assert stores.parties.find_bearer(CLIENT.id, "https://other.example", None) is None
 
 
 def test_a_signing_key_belongs_to_one_organisation_only(database: SqlDatabase) -> None:

@@ -132,6 +132,8 @@ class SmallExchange:
             "PARLEY_WITNESS": self._witness,
             "PARLEY_ISSUER": ISSUER,
             "PARLEY_LOG_LEVEL": "error",
+            "PARLEY_RATE_LIMIT": "off",
+            "PARLEY_ADDRESS_RATE_LIMIT": "off",
             **self.settings_changes,
         }
 

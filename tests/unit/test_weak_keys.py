@@ -9,9 +9,9 @@ import pytest
 from api.auth.keys import new_private_jwk
 from contracts.canonical import digest_of
 from contracts.parties import JsonObject
+from contracts.public_keys import public_jwk, signing_jwk
 from contracts.records import ContractRecord, Signature, Stage
 from contracts.refusals import RegistrationInvalid, SignatureInvalid
-from contracts.registering import public_jwk, signing_jwk
 from contracts.signing import verify
 from contracts.verifying_contract import signature_faults
 from tests.support.small_exchange import public

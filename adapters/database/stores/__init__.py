@@ -12,6 +12,7 @@ from adapters.database.stores.idempotency import SqlIdempotencyStore
 from adapters.database.stores.ledger import SqlLedgerStore
 from adapters.database.stores.parties import SqlPartyStore
 from adapters.database.stores.releases import SqlReleaseStore
+from adapters.database.stores.remembered import Memory
 from adapters.database.stores.stored import SqlStoredRows
 from adapters.database.stores.submissions import SqlSubmissionStore
 from adapters.database.stores.tokens import SqlTokenStore
@@ -33,13 +34,14 @@ class SqlStores:
     stored: SqlStoredRows
 
     @classmethod
-    def within(cls, connection: sa.Connection) -> Self:
+    def within(cls, connection: sa.Connection, memory: Memory | None = None) -> Self:
+        """memory: of a reading transaction; a writing one reads everything anew."""
         return cls(
             SqlPartyStore(connection),
-            SqlContractStore(connection),
+            SqlContractStore(connection, memory.histories if memory else None),
             SqlLedgerStore(connection),
             SqlSubmissionStore(connection),
-            SqlReleaseStore(connection),
+            SqlReleaseStore(connection, memory.releases if memory else None),
             SqlAssertionStore(connection),
             SqlTokenStore(connection),
             SqlIdempotencyStore(connection),

@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from adapters.database.stores.rows import insert_new, select_fields, to_row
+from adapters.database.stores.remembered import Remembered
+from adapters.database.stores.rows import bytewise, insert_new, is_after, select_fields, to_row
+from adapters.database.stores.stamps import find_stamp
 from adapters.database.tables import (
     contract_events,
     contract_parties,
@@ -23,8 +26,9 @@ from contracts.refusals import AlreadyExists
 class SqlContractStore:
     """Implements `contracts.ports.ContractStore`."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, remembered: Remembered[History] | None = None) -> None:
         self._connection = connection
+        self._remembered = remembered
 
     def add(self, record: ContractRecord) -> None:
         row = to_row(record)
@@ -36,7 +40,21 @@ class SqlContractStore:
         self._index_parties(record)
 
     def find_history(self, contract_id: str) -> History | None:
-        """Versions, signatures and events, in four queries whatever their number."""
+        """Versions, signatures and events, in four queries whatever their number; one where it is remembered."""
+        if self._remembered is None:
+            return self._read_history(contract_id)
+        stamp = find_stamp(self._connection, contract_id)
+        if stamp is None:
+            return self._read_history(contract_id)
+        known = self._remembered.find(contract_id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        history = self._read_history(contract_id)
+        if history is not None:
+            self._remembered.keep(contract_id, stamp, history)
+        return history
+
+    def _read_history(self, contract_id: str) -> History | None:
         return next(iter(self._histories(contracts.c.id == contract_id)), None)
 
     def get_version(self, contract_id: str, version: int) -> ContractRecord:
@@ -45,10 +63,19 @@ class SqlContractStore:
         (record,) = self._read(select_fields(contracts, ContractRecord).where(*key))
         return record
 
-    def list_histories(self, organisation_id: str) -> list[History]:
+    def list_histories(
+        self, organisation_id: str, *, first: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[History]:
         named = sa.select(contract_parties.c.contract_id).where(contract_parties.c.organisation == organisation_id)
         drafted = sa.select(contracts.c.id).where(contracts.c.drafted_by == organisation_id)
-        return self._histories(contracts.c.id.in_(named.union(drafted)))
+        known = contracts.c.id.in_(named.union(drafted))
+        if first is None and limit is None:
+            return self._histories(known)
+        place = (contracts.c.drafted_at, bytewise(self._connection, contracts.c.id))
+        wanted = sa.select(contracts.c.id).where(known, contracts.c.version == 1).order_by(*place).limit(limit)
+        if first is not None:
+            wanted = wanted.where(is_after(place, first) | (contracts.c.id == first[1]))
+        return self._histories(contracts.c.id.in_(wanted))
 
     def lock(self, contract_id: str) -> History | None:
         """On PostgreSQL a lock on the first version's row, which every contract has, in the mode that lets others

@@ -4,8 +4,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from adapters.database.short_lived import idempotent_requests
 from adapters.database.stores.rows import insert_new, select_fields, to_row
-from adapters.database.tables import idempotent_requests
+from adapters.database.tables import contracts
 from contracts.ports import IdempotentRequest
 
 
@@ -17,29 +18,53 @@ class SqlIdempotencyStore:
 
     def claim(self, request: IdempotentRequest, now: datetime) -> IdempotentRequest | None:
         self._connection.execute(sa.delete(idempotent_requests).where(idempotent_requests.c.expires_at < now))
-        if insert_new(self._connection, idempotent_requests, to_row(request)):
-            return None
-        query = select_fields(idempotent_requests, IdempotentRequest).where(_is(request))
-        row = self._connection.execute(query.with_for_update()).mappings().one()
-        earlier = IdempotentRequest(**row)
-        lost = earlier.status is None and earlier.lease_until < now and earlier.fingerprint == request.fingerprint
-        if lost:
-            self._store(request)
-        return None if lost else earlier
+        # On PostgreSQL what stood in the way of the insert may be released before it is read.
+        while not insert_new(self._connection, idempotent_requests, to_row(request)):
+            earlier = self._lock(request)
+            if earlier is not None:
+                return None if self._take_over(request, earlier, now) else earlier
+        return None
 
     def answer(self, request: IdempotentRequest) -> None:
-        self._store(request)
+        if request.contract_id is None or self._hold_version(request):
+            self._connection.execute(sa.update(idempotent_requests).where(_held(request)).values(**to_row(request)))
+        else:
+            self.release(request)
 
     def release(self, request: IdempotentRequest) -> None:
-        self._connection.execute(sa.delete(idempotent_requests).where(_is(request)))
+        self._connection.execute(sa.delete(idempotent_requests).where(_held(request)))
 
-    def _store(self, request: IdempotentRequest) -> None:
-        statement = sa.update(idempotent_requests).where(_is(request)).values(**to_row(request))
-        self._connection.execute(statement)
+    def _lock(self, request: IdempotentRequest) -> IdempotentRequest | None:
+        query = select_fields(idempotent_requests, IdempotentRequest).where(_same_key(request)).with_for_update()
+        row = self._connection.execute(query).mappings().one_or_none()
+        return IdempotentRequest(**row) if row else None
+
+    def _take_over(self, request: IdempotentRequest, earlier: IdempotentRequest, now: datetime) -> bool:
+        """True if the earlier one died: it has no answer, its time is over, and it was the same."""
+        lost = earlier.status is None and earlier.lease_until < now and earlier.fingerprint == request.fingerprint
+        if lost:
+            self._connection.execute(sa.update(idempotent_requests).where(_held(earlier)).values(**to_row(request)))
+        return lost
+
+    def _hold_version(self, request: IdempotentRequest) -> bool:
+        """Whether the version is there; nobody discards it before the transaction ends, for which the first version's
+        row is locked (`stores.contracts.lock`)."""
+        versions = sa.select(contracts.c.id).where(contracts.c.id == request.contract_id)
+        self._connection.execute(versions.where(contracts.c.version == 1).with_for_update(read=True)).first()
+        return (
+            self._connection.execute(versions.where(contracts.c.version == request.contract_version)).first()
+            is not None
+        )
 
 
-def _is(request: IdempotentRequest) -> sa.ColumnElement[bool]:
+def _same_key(request: IdempotentRequest) -> sa.ColumnElement[bool]:
+    return sa.and_(idempotent_requests.c.client_id == request.client_id, idempotent_requests.c.key == request.key)
+
+
+def _held(request: IdempotentRequest) -> sa.ColumnElement[bool]:
+    """The row while it is still this request's own, without an answer."""
     return sa.and_(
-        idempotent_requests.c.client_id == request.client_id,
-        idempotent_requests.c.key == request.key,
+        _same_key(request),
+        idempotent_requests.c.lease_until == request.lease_until,
+        idempotent_requests.c.status.is_(None),
     )

@@ -1,15 +1,38 @@
 """Organisations, populations, clients and signing keys."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from adapters.database.stores.rows import insert_new, select_fields, to_row
-from adapters.database.tables import clients, organisations, population_events, populations, signing_keys
-from contracts.parties import Client, Organisation, Population, Scope, SigningKey
+from adapters.database.short_lived import revoked_tokens
+from adapters.database.stores.rows import bytewise, insert_new, is_after, select_fields, to_row
+from adapters.database.tables import (
+    clients,
+    organisations,
+    population_events,
+    populations,
+    signing_keys,
+)
+from contracts.parties import Bearer, Client, Organisation, Population, Scope, SigningKey
 from contracts.records import PopulationEvent
 from contracts.refusals import AlreadyExists
 from contracts.signing import thumbprint
+
+# One statement, made once, since every request of the API asks it.
+_BEARER: Final = (
+    select_fields(clients, Client)
+    .add_columns(organisations.c.role, revoked_tokens.c.jti.is_not(None).label("token_revoked"))
+    .select_from(
+        clients.join(organisations).outerjoin(
+            revoked_tokens, revoked_tokens.c.jti == sa.bindparam("jti", type_=sa.Text)
+        )
+    )
+)
+_BEARER_OF_OURS: Final = _BEARER.where(clients.c.id == sa.bindparam("client"))
+_BEARER_OF_ISSUER: Final = _BEARER.where(
+    clients.c.issuer == sa.bindparam("issuer"), clients.c.subject == sa.bindparam("client")
+)
 
 
 class SqlPartyStore:
@@ -27,8 +50,9 @@ class SqlPartyStore:
         row = self._connection.execute(query).mappings().one_or_none()
         return Organisation(**row) if row else None
 
-    def list_organisations(self) -> list[Organisation]:
-        query = select_fields(organisations, Organisation).order_by(organisations.c.id)
+    def list_organisations(self, *, after: str = "", limit: int | None = None) -> list[Organisation]:
+        place = bytewise(self._connection, organisations.c.id)
+        query = select_fields(organisations, Organisation).where(place > after).order_by(place).limit(limit)
         return [Organisation(**row) for row in self._connection.execute(query).mappings()]
 
     def add_population(self, population: Population) -> None:
@@ -75,8 +99,18 @@ class SqlPartyStore:
         row = self._connection.execute(query).mappings().one_or_none()
         return _client(row) if row else None
 
+    def find_bearer(self, client: str, issuer: str | None, jti: str | None) -> Bearer | None:
+        query = _BEARER_OF_OURS if issuer is None else _BEARER_OF_ISSUER
+        values = {"client": client, "issuer": issuer, "jti": jti}
+        row = self._connection.execute(query, values).mappings().one_or_none()
+        if row is None:
+            return None
+        registered = dict(row)
+        role, token_revoked = registered.pop("role"), registered.pop("token_revoked")
+        return Bearer(_client(registered), role, token_revoked)
+
     def find_client_of_issuer(self, issuer: str, subject: str) -> Client | None:
-        query = select_fields(clients, Client).where(clients.c.issuer == issuer, clients.c.subject == subject)
+        query = select_fields(clients, Client).where(_named_by(issuer, subject))
         row = self._connection.execute(query).mappings().one_or_none()
         return _client(row) if row else None
 
@@ -116,12 +150,14 @@ class SqlPartyStore:
     def find_key_by_thumbprint(self, thumbprint: str) -> SigningKey | None:
         return self._find_key(select_fields(signing_keys, SigningKey).where(signing_keys.c.thumbprint == thumbprint))
 
-    def list_signing_keys(self, organisation_id: str) -> list[SigningKey]:
-        query = (
-            select_fields(signing_keys, SigningKey)
-            .where(signing_keys.c.organisation == organisation_id)
-            .order_by(signing_keys.c.created_at, signing_keys.c.kid)
-        )
+    def list_signing_keys(
+        self, organisation_id: str, *, after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> list[SigningKey]:
+        place = (signing_keys.c.created_at, bytewise(self._connection, signing_keys.c.kid))
+        own = signing_keys.c.organisation == organisation_id
+        query = select_fields(signing_keys, SigningKey).where(own).order_by(*place).limit(limit)
+        if after is not None:
+            query = query.where(is_after(place, after))
         return [SigningKey(**row) for row in self._connection.execute(query).mappings()]
 
     def revoke_signing_key(self, key: SigningKey) -> None:
@@ -137,12 +173,16 @@ class SqlPartyStore:
         return SigningKey(**row) if row else None
 
 
+def _named_by(issuer: str, subject: str) -> sa.ColumnElement[bool]:
+    return sa.and_(clients.c.issuer == issuer, clients.c.subject == subject)
+
+
 def _key_query(organisation_id: str, kid: str) -> sa.Select[Any]:
     return select_fields(signing_keys, SigningKey).where(
         signing_keys.c.organisation == organisation_id, signing_keys.c.kid == kid
     )
 
 
-def _client(row: sa.RowMapping) -> Client:
+def _client(row: sa.RowMapping | dict[str, Any]) -> Client:
     scopes, keys = frozenset(map(Scope, row["scopes"])), tuple(row["public_keys"])
     return Client(**{**row, "scopes": scopes, "public_keys": keys})

@@ -1,20 +1,34 @@
 """Noisy releases, stored for ever."""
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Final
 
 import sqlalchemy as sa
 
+from adapters.database.stores.remembered import Remembered
 from adapters.database.stores.rows import insert_new, select_fields, to_row
 from adapters.database.tables import contracts, releases
 from contracts.records import ReleaseRecord
 from contracts.refusals import AlreadyExists
 
+_FIELDS: Final = tuple(field.name for field in fields(ReleaseRecord))
+_LATER: Final = (
+    select_fields(releases, ReleaseRecord)
+    .add_columns(releases.c.position)
+    .where(releases.c.contract_id == sa.bindparam("contract_id"), releases.c.position > sa.bindparam("after"))
+    .order_by(releases.c.position)
+)
+
 
 class SqlReleaseStore:
     """Implements `contracts.ports.ReleaseStore`."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(
+        self, connection: sa.Connection, remembered: Remembered[tuple[ReleaseRecord, ...]] | None = None
+    ) -> None:
         self._connection = connection
+        self._remembered = remembered
 
     def add(self, record: ReleaseRecord, block: bytes) -> None:
         """One after another within a contract: on PostgreSQL a number is drawn at the insert and seen at the commit,
@@ -30,12 +44,14 @@ class SqlReleaseStore:
         return ReleaseRecord(**row) if row else None
 
     def list_for_contract(self, contract_id: str) -> list[ReleaseRecord]:
-        query = (
-            select_fields(releases, ReleaseRecord)
-            .where(releases.c.contract_id == contract_id)
-            .order_by(releases.c.position)
-        )
-        return [ReleaseRecord(**row) for row in self._connection.execute(query).mappings()]
+        """Those that are remembered, and what has been stored since."""
+        known = self._remembered.find(contract_id) if self._remembered is not None else None
+        (after,), before = known or ((0,), ())
+        rows = self._connection.execute(_LATER, {"contract_id": contract_id, "after": after}).mappings().all()
+        found = (*before, *(ReleaseRecord(**{name: row[name] for name in _FIELDS}) for row in rows))
+        if rows and self._remembered is not None:
+            self._remembered.keep(contract_id, (rows[-1]["position"],), found)
+        return list(found)
 
     def get_blocks(self, release_ids: Sequence[str]) -> dict[str, bytes]:
         query = sa.select(releases.c.id, releases.c.block).where(releases.c.id.in_(release_ids))

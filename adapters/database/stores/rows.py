@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -30,3 +31,14 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table).values(**row).on_conflict_do_nothing().returning(sa.literal_column("1"))
     return connection.execute(statement).first() is not None
+
+
+def bytewise(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The text in the order of its bytes, as Python and SQLite have it, whatever the locale of a PostgreSQL."""
+    return column.collate("C") if connection.dialect.name == "postgresql" else column
+
+
+def is_after(place: tuple[sa.ColumnElement[datetime], sa.ColumnElement[str]], after: tuple[datetime, str]) -> Any:
+    """Whether a row stands after an instant and a text: later, or at the same instant and of a greater text."""
+    (at, name), (instant, text) = place, after
+    return (at > instant) | ((at == instant) & (name > text))

@@ -5,8 +5,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from adapters.database.short_lived import revoked_tokens
 from adapters.database.stores.rows import insert_new
-from adapters.database.tables import revoked_tokens
 
 # A validator may allow for clocks that differ; what it might still accept must still be remembered.
 KEPT_AFTER_EXPIRY: Final = timedelta(hours=1)

@@ -1,15 +1,19 @@
 """`parley ask`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from adapters.exchange import ExchangeClient
+from api.cli.answer_csv import answer_csv, csv_text
+from api.cli.answer_output import CSV, Output, output_options
+from api.cli.answer_table import in_words
 from api.cli.answer_text import say_answer
-from api.cli.calling import as_client
-from api.cli.files import PRIVATE_MODE, write_new
-from api.cli.output import say, say_json, say_table, tell
+from api.cli.calling import as_client, chosen_profile
+from api.cli.files import PRIVATE_MODE, refuse_taken, write_new
+from api.cli.output import say, say_table, tell
 from contracts.parties import JsonObject
 
 EPILOG = """\b
@@ -17,12 +21,15 @@ Examples:
   parley ask dsc-helixor-adherence                  (what the contract grants you)
   parley ask dsc-helixor-adherence adherence_rate --by region --periods 2025
   parley ask dsc-helixor-adherence counts --feed fills --by month --where sex:F,region:south
-  parley ask dsc-helixor-adherence pdc_pooled --periods 2025-Q1 --as-of final --explain"""
+  parley ask dsc-helixor-adherence pdc_pooled --periods 2025-Q1 --as-of final --explain
+  parley ask adherence_rate --by region,year --format csv --out rates.csv
+                                                    (of the contract of your profile)"""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("contract_id", metavar="CONTRACT")
-@click.argument("statistic", required=False)
+@click.argument("contract_id", metavar="[CONTRACT]", required=False)
+@click.argument("statistic", metavar="[STATISTIC]", required=False)
+@click.option("--contract", metavar="CONTRACT", help="Which contract, where it is not named first.")
 @click.option("--by", multiple=True, help="Dimensions, and at most one of month, quarter, year; by commas.")
 @click.option("--periods", help="2025, 2025-Q1, 2025-03, or two of them with .. between. By default all.")
 @click.option("--where", multiple=True, help="dimension:value, by commas; one dimension with two values means either.")
@@ -30,7 +37,7 @@ Examples:
 @click.option("--feed", help="Which feed, where several could answer.")
 @click.option("--measures", multiple=True, help="For counts and joint_table: which measures, by commas.")
 @click.option("--as-of", help="latest, first, final, restatement_1, ...: which measurement of each period.")
-@click.option("--purpose", help="What the answer is for; by default the contract's own purpose.")
+@click.option("--purpose", help="What the answer is for; by default your profile's, or else the contract's own.")
 @click.option("--contract-version", "version", metavar="NUMBER", help="Refuse it where another version is in force.")
 @click.option("--explain", is_flag=True, help="Say how each figure was reckoned, and from which releases and plan.")
 @click.option(
@@ -39,51 +46,93 @@ Examples:
     type=click.Path(path_type=Path),
     help="Have the answer signed, and keep it with its receipt in this new file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the whole answer.")
+@output_options
 @as_client
 def ask(
     client: ExchangeClient,
-    contract_id: str,
+    contract_id: str | None,
     statistic: str | None,
+    contract: str | None,
     explain: bool,
     receipt: Path | None,
-    as_json: bool,
+    output: Output,
     **question: str | tuple[str, ...] | None,
 ) -> None:
     """Ask a statistic. It costs no budget, and the same releases always give the same answer.
 
-    Without STATISTIC: lists those that the contract grants you.
+    Without STATISTIC: lists those that the contract grants you. CONTRACT may be left out where your profile has one.
     """
-    if statistic is None:
+    asked_of, asked = _which(contract_id, statistic, contract)
+    if asked is None:
         if receipt is not None:
             raise click.UsageError("--receipt goes with a statistic.")
-        _list_granted(client, contract_id, as_json)
+        _list_granted(client, asked_of, output)
         return
-    asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in question.items() if value}
-    if explain:
-        asked["explain"] = "true"
+    if explain and output.form == CSV:
+        raise click.UsageError("--explain goes with a table or JSON: CSV has the rows only.")
     if receipt is not None:
-        asked["receipt"] = "true"
-    answer = client.ask(contract_id, statistic, **asked)
+        refuse_taken(receipt, replace=False)
+    answer = client.ask(asked_of, asked, **_query(question, explain=explain, receipt=receipt is not None))
     if receipt is not None:
         write_new(receipt, json.dumps(answer, indent=2) + "\n", PRIVATE_MODE)
         tell(f"The answer with its receipt is in {receipt}; it proves itself: parley receipt verify {receipt}")
-    (say_json if as_json else say_answer)(answer)
+    output.write(answer, lambda: say_answer(answer), lambda: answer_csv(answer, with_notes=output.with_notes))
+    if output.form == CSV and not output.with_notes:
+        _tell_notes(answer)
 
 
-def _list_granted(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
+def _which(contract_id: str | None, statistic: str | None, contract: str | None) -> tuple[str, str | None]:
+    """Contract and statistic. One word alone is a statistic if it is the name of one, which no id of a contract that
+    has a hyphen is; --contract names any other."""
+    if contract is not None:
+        if statistic is not None:
+            raise click.UsageError("Name the contract once: first, or with --contract.")
+        return contract, contract_id
+    if contract_id is None or (statistic is None and _names_statistic(contract_id)):
+        profile = chosen_profile()
+        if profile is None or profile.contract is None:
+            of = "" if contract_id is None else f" of {contract_id}"
+            raise click.UsageError(f"Which contract{of}? Name it first, or with --contract, or in your profile.")
+        return profile.contract, contract_id
+    return contract_id, statistic
+
+
+def _names_statistic(word: str) -> bool:
+    # Loaded for the few to whom it matters; ids of contracts have no underscore.
+    from contracts.statistics.catalogue import GRANTABLE
+
+    return "_" in word or word in GRANTABLE
+
+
+def _query(question: Mapping[str, str | tuple[str, ...] | None], *, explain: bool, receipt: bool) -> dict[str, str]:
+    asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in question.items() if value}
+    profile = chosen_profile()
+    if profile is not None and profile.purpose is not None:
+        asked.setdefault("purpose", profile.purpose)
+    return asked | {name: "true" for name, wanted in (("explain", explain), ("receipt", receipt)) if wanted}
+
+
+def _tell_notes(answer: JsonObject) -> None:
+    """What a table says below its rows, for whoever looks on."""
+    if answer["labels"]:
+        tell(f"Labels: {', '.join(map(in_words, answer['labels']))}")
+    for note in answer["notes"]:
+        tell(f"Note: {note}")
+
+
+def _list_granted(client: ExchangeClient, contract_id: str, output: Output) -> None:
     granted = client.request("GET", f"/v1/contracts/{contract_id}/statistics")
-    if as_json:
-        say_json(granted)
-    elif not granted["statistics"]:
-        say("This contract grants you no statistics.")
-    else:
-        rows = [
-            (line["name"], str(line["by_at_most"]), line.get("estimand") or "not answered by this version")
-            for line in granted["statistics"]
-        ]
-        say_table(("statistic", "by at most", "what it estimates"), rows, right=("by at most",))
+    rows = [(line["name"], str(line["by_at_most"]), line.get("estimand") or "") for line in granted["statistics"]]
+
+    def say_granted() -> None:
+        if not rows:
+            say("This contract grants you no statistics.")
+            return
+        told = [(name, most, estimand or "not answered by this version") for name, most, estimand in rows]
+        say_table(("statistic", "by at most", "what it estimates"), told, right=("by at most",))
         say(_grant_text(granted["grant"]))
+
+    output.write(granted, say_granted, lambda: csv_text(("statistic", "by_at_most", "estimand"), rows))
 
 
 def _grant_text(grant: JsonObject) -> str:

@@ -95,7 +95,7 @@ def say_page(found: JsonObject, form: str) -> None:
 @as_client
 def list_contracts(client: ExchangeClient) -> None:
     """List the contracts that you drafted or are a party to."""
-    found = client.request("GET", "/v1/contracts")["contracts"]
+    found = client.list_contracts()["contracts"]
     rows = [(line["id"], str(line["version"]), line["status"], line["title"]) for line in found]
     if not rows:
         say("There are none.")

@@ -15,8 +15,8 @@ from api.cli.files import PRIVATE_MODE, PUBLIC_MODE, write_new
 from api.cli.jwks import read_private_key, read_public_key
 from api.cli.output import Failure, refusal_failure, say, say_json, say_table
 from contracts.parties import JsonObject
+from contracts.public_keys import signing_jwk
 from contracts.refusals import RegistrationInvalid
-from contracts.registering import signing_jwk
 from contracts.signing import KeyStatement, sign_key_statement
 
 # SMART Backend Services asks clients for ES384, contracts take it too; what reads our tokens knows ES256.
@@ -88,7 +88,7 @@ def add(organisation: str, key_file: Path) -> None:
 @as_client
 def list_keys(client: ExchangeClient, as_json: bool) -> None:
     """List your organisation's signing keys, revoked ones too."""
-    found = client.request("GET", "/v1/signing-keys")
+    found = client.list_signing_keys()
     if as_json:
         say_json(found)
         return
@@ -167,7 +167,7 @@ def _revoke(client: ExchangeClient, kid: str, reason: str, *, compromised: bool)
 
 def _organisation_of(client: ExchangeClient, key: JsonObject) -> str:
     """Whose the key is. Raises Failure."""
-    for found in client.request("GET", "/v1/signing-keys")["signing_keys"]:
+    for found in client.list_signing_keys()["signing_keys"]:
         if found["kid"] == key["kid"]:
             return str(found["organisation"])
     raise Failure(f"Your organisation has no signing key {key['kid']} that could vouch for another: parley keys list")

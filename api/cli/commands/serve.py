@@ -4,12 +4,11 @@ import os
 
 import click
 
-from api.app import create_app
-from api.auth.jose import KeyUnsuitable
 from api.cli.commands.migrate import migrate_and_begin_witness
 from api.cli.operating import OWNER_ONLY, exchange_settings, said_plainly
 from api.cli.output import Failure, say
 from api.server import serve as serve_until_stopped
+from api.server import try_out
 from api.settings import Settings, SettingsInvalid
 
 EPILOG = """\b
@@ -42,15 +41,15 @@ def serve(migrate_first: bool) -> None:
         say("PARLEY_TOKEN_KEY is not set: an ephemeral one is made, and access tokens end with this process.")
     if settings.receipt_key is None:
         say("PARLEY_RECEIPT_KEY is not set: an ephemeral one is made; save its public half with `parley receipt keys`.")
-    serve_until_stopped(settings)
+    try:
+        serve_until_stopped(settings)
+    except OSError:
+        raise Failure(f"Metrics cannot be served on {settings.metrics_host}:{settings.metrics_port}.") from None
 
 
 def _require_startable(settings: Settings) -> None:
-    """Make the app once before any worker does, which could say what is wrong only by a traceback."""
+    """Say what is wrong before any worker could, which would say it in the log."""
     try:
-        app = create_app(settings)
+        try_out(settings)
     except SettingsInvalid as invalid:
         raise Failure(str(invalid)) from None
-    except KeyUnsuitable as unsuitable:
-        raise Failure(f"PARLEY_TOKEN_KEY: {unsuitable}") from None
-    app.extensions["parley"].database.close()

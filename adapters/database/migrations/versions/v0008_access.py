@@ -63,9 +63,22 @@ def _make_idempotent_requests() -> None:
         sa.Column("status", sa.Integer(), comment="HTTP status that was answered; null while there is none."),
         sa.Column("headers", sa.Text(), comment="Header fields that were answered and belong to it, a JSON object."),
         sa.Column("body", sa.Text(), comment="Body that was answered, as text; null while there is none."),
+        sa.Column("contract_id", sa.Text(), comment="Contract whose document the body holds, if any."),
+        sa.Column("contract_version", sa.Integer(), comment="Version of it; if a draft is discarded, so is this row."),
         sa.CheckConstraint("(status IS NULL) = (body IS NULL)", name=op.f("ck_idempotent_requests_answered_whole")),
+        sa.ForeignKeyConstraint(
+            ["contract_id", "contract_version"],
+            ["contracts.id", "contracts.version"],
+            name=op.f("fk_idempotent_requests_contract_id_contract_version"),
+            ondelete="CASCADE",
+        ),
         sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_idempotent_requests_client_id")),
         sa.PrimaryKeyConstraint("client_id", "key", name=op.f("pk_idempotent_requests")),
         comment="Changing requests that bore an Idempotency-Key, with their answers; never submissions.",
     )
     op.create_index(op.f("ix_idempotent_requests_expires_at"), "idempotent_requests", ["expires_at"])
+    op.create_index(
+        op.f("ix_idempotent_requests_contract_id_contract_version"),
+        "idempotent_requests",
+        ["contract_id", "contract_version"],
+    )

@@ -1,0 +1,95 @@
+"""The rows of an answer as a table for people. Zero, suppressed and missing are three different things, and look so."""
+
+import sys
+from collections.abc import Sequence
+from shutil import get_terminal_size
+from typing import Final
+
+from api.cli.output import say, say_paragraph, say_table
+from contracts.parties import JsonObject
+
+NOT_IDENTIFIED: Final = "not identified"
+_NUMBERS: Final = ("value", "interval", "total interval")
+_OFTEN_EQUAL: Final = ("figure", "unit", "flags")
+_GAP: Final = 2
+
+
+def say_rows(rows: Sequence[JsonObject]) -> None:
+    """One aligned line a figure. On a terminal too narrow for them: without the columns that say the same everywhere,
+    which are said once; and where that is too wide as well, row by row. A pipe or a file gets whole lines."""
+    headings, lines = _table(rows)
+    if _fits(headings, lines):
+        say_table(headings, lines, right=_NUMBERS)
+        return
+    equal = [name for name in _OFTEN_EQUAL if len({line[headings.index(name)] for line in lines}) == 1]
+    told = [f"{name} {text}" for name in equal if (text := lines[0][headings.index(name)])]
+    kept = [place for place, name in enumerate(headings) if name not in equal]
+    headings, lines = [headings[place] for place in kept], [[line[place] for place in kept] for line in lines]
+    if _fits(headings, lines):
+        say_table(headings, lines, right=_NUMBERS)
+    else:
+        _say_one_by_one(headings, lines)
+    if told:
+        say_paragraph(f"In every row: {', '.join(told)}.")
+
+
+def is_identified(row: JsonObject) -> bool:
+    """Of a rate that may be anything from 0 to 1 the point is noise; as JSON it is there, with its flag."""
+    return row["value"] is not None and not (row["unit"] == "share" and "whole_range" in row["flags"])
+
+
+def keys_of(rows: Sequence[JsonObject]) -> list[str]:
+    """Dimensions and grains that the rows are broken down by, in order."""
+    return list(dict.fromkeys(name for row in rows for name in row["key"]))
+
+
+def in_words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _table(rows: Sequence[JsonObject]) -> tuple[list[str], list[list[str]]]:
+    keys = keys_of(rows)
+    has_total = any(row["total_interval"] for row in rows)
+    headings = [*keys, "figure", "value", "interval", *(["total interval"] if has_total else []), "unit", "flags"]
+    lines = []
+    for row in rows:
+        key = [row["key"].get(name, "all") for name in keys]
+        total = [_ends(row["total_interval"], row["unit"])] if has_total else []
+        flags = ", ".join(map(in_words, row["flags"]))
+        lines.append(
+            [*key, row["figure"], _value(row), _ends(row["interval"], row["unit"]), *total, row["unit"], flags]
+        )
+    return headings, lines
+
+
+def _fits(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> bool:
+    if not sys.stdout.isatty() or not lines:
+        return True
+    widest = [max(map(len, column)) for column in zip(headings, *lines, strict=True)]
+    return sum(widest) + _GAP * (len(widest) - 1) <= get_terminal_size().columns
+
+
+def _say_one_by_one(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    width = max(map(len, headings))
+    for line in lines:
+        for heading, text in zip(headings, line, strict=True):
+            if text:
+                say(f"{heading.ljust(width)}  {text}")
+        say()
+
+
+def _value(row: JsonObject) -> str:
+    if row["state"] != "shown":
+        return str(row["state"])
+    return _number(row["value"], row["unit"]) if is_identified(row) else NOT_IDENTIFIED
+
+
+def _ends(ends: JsonObject | None, unit: str) -> str:
+    if ends is None:
+        return ""
+    upper = _number(ends["upper"], unit)
+    return f"at most {upper}" if ends["lower"] is None else f"{_number(ends['lower'], unit)} to {upper}"
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:.3f}" if unit == "share" else f"{round(value):,}"

@@ -1,0 +1,1 @@
+"""Scripts that run in other interpreters, with other libraries, for comparison."""

@@ -1,0 +1,1 @@
+"""Clients that others generate from openapi.yaml, run against a live exchange."""
