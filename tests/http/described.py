@@ -14,7 +14,7 @@ from schemathesis.config import SchemathesisConfig
 
 from contracts.parties import Role, Scope
 from tests.http.answers import ADHERENCE, FILLS, post
-from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange
+from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange, small_contract
 
 OPERATOR: Final = "overseer"
 DESCRIPTION: Final = Path(__file__).parents[2] / "openapi.yaml"
@@ -26,6 +26,9 @@ THERE: Final = {
     "organisation_id": BRAND,
     "population_id": f"{BRAND}-members",
 }
+# Another contract in force, for what stops one: nothing is answered under it any more.
+TO_BE_STOPPED: Final = "dsc-other"
+STOPPING: Final = ("suspension", "resumption", "termination")
 # Only as they were sent: what an answer's bytes are encoded in is for tests of that.
 PLAIN: Final = {"Accept-Encoding": "identity"}
 
@@ -70,6 +73,7 @@ def described_exchange(sqlite_template: Path, tmp_path_factory: pytest.TempPathF
     copyfile(sqlite_template, path)
     small = SmallExchange(f"sqlite:///{path}", template="agreed")
     small.register(OPERATOR, Role.OPERATOR, frozenset(Scope))
+    small.agree(small_contract(id=TO_BE_STOPPED))
     post(small, "fills", {key: rows for key, rows in FILLS.items() if key[1] == "2025-01"})
     post(small, "adherence", {key: rows for key, rows in ADHERENCE.items() if key[1] == "2025"})
     SERVED.exchange = small
@@ -94,12 +98,17 @@ def is_right(case: Case) -> bool:
 def make_right(case: Case) -> None:
     """As the description says in words alone."""
     case.path_parameters.update({part: THERE[part] for part in case.path_parameters if part in THERE})
+    if "contract_id" in case.path_parameters and case.operation.path.endswith(STOPPING):
+        case.path_parameters["contract_id"] = TO_BE_STOPPED
     case.query.pop("cursor", None)  # only the exchange makes one
     case.body = with_whole_numbers(case.body)
     if case.operation.path.endswith("/submissions") and isinstance(case.body, dict):
         for form in ("rows", "columns", "release"):
             case.body.pop(form, None)
-        case.body["rows"] = []
+        case.body |= {"rows": [], "feed": "fills", "period": "2025-02"}
+    if case.operation.path.endswith("/statistics/{name}"):
+        said = {name: value for name, value in case.query.items() if name in ("confidence", "explain", "receipt")}
+        case.query = {**said, "periods": "2025-01", "by": "region"}
 
 
 def with_whole_numbers(body: Any) -> Any:
