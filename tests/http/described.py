@@ -17,6 +17,7 @@ from tests.http.answers import ADHERENCE, FILLS, post
 from tests.support.small_exchange import BRAND, CONTRACT, SmallExchange, small_contract
 
 OPERATOR: Final = "overseer"
+PROVIDER: Final = "sierra"
 DESCRIPTION: Final = Path(__file__).parents[2] / "openapi.yaml"
 # What stands in a path where the request is to be right: ids of what is there, else almost all were not found.
 THERE: Final = {
@@ -82,13 +83,22 @@ def described_exchange(sqlite_template: Path, tmp_path_factory: pytest.TempPathF
 
 
 def call(case: Case, exchange: SmallExchange) -> None:
-    """As the operator where that is whom the operation is for, else as a party with every scope of parties."""
-    security = case.operation.definition.raw["security"]
-    for_operators = bool(security) and security[0]["oauth2"] == [Scope.ORG_ADMIN]
+    """By somebody whom the operation is for, with a token of every scope there is for them."""
     if is_right(case):
         make_right(case)
-    headers = exchange.headers(OPERATOR if for_operators else BRAND) | PLAIN
+    headers = exchange.headers(caller_of(case)) | PLAIN
     case.call_and_validate(headers=headers, additional_checks=[right_forms_are_read])
+
+
+def caller_of(case: Case) -> str:
+    security = case.operation.definition.raw["security"]
+    if security and security[0]["oauth2"] == [Scope.ORG_ADMIN]:
+        return OPERATOR
+    return PROVIDER if is_submission(case) else BRAND
+
+
+def is_submission(case: Case) -> bool:
+    return bool(case.operation.path.endswith("/submissions"))
 
 
 def is_right(case: Case) -> bool:
@@ -102,13 +112,13 @@ def make_right(case: Case) -> None:
         case.path_parameters["contract_id"] = TO_BE_STOPPED
     case.query.pop("cursor", None)  # only the exchange makes one
     case.body = with_whole_numbers(case.body)
-    if case.operation.path.endswith("/submissions") and isinstance(case.body, dict):
+    if is_submission(case) and isinstance(case.body, dict):
         for form in ("rows", "columns", "release"):
             case.body.pop(form, None)
         case.body |= {"rows": [], "feed": "fills", "period": "2025-02"}
     if case.operation.path.endswith("/statistics/{name}"):
         said = {name: value for name, value in case.query.items() if name in ("confidence", "explain", "receipt")}
-        case.query = {**said, "periods": "2025-01", "by": "region"}
+        case.query = {**said, "feed": "fills", "periods": "2025-01", "by": "region"}
 
 
 def with_whole_numbers(body: Any) -> Any:
