@@ -2,24 +2,34 @@
 
 After draft-ietf-httpapi-idempotency-key-header-07. Every guarded POST takes a key, unless WITHOUT_KEY names it: a new
 route has it without asking. The key is looked at once token and scope have passed, and before anything of the body is
-understood. Only answers of success are kept: a refusal changed nothing, so the same key may try again.
+understood. Only answers of success are kept: a refusal changed nothing, so the same key may try again. Where nobody can
+tell what became of a request, because it died or its answer was lost, its key is never used again: better refused than
+done twice.
+
+What was asked is compared by a fingerprint, which is in the database before the body is understood. Whoever posts exact
+numbers to a wrong address must not leave a digest there that could be guessed at, for deleted rows stay in the files of
+a database for long. So it is an HMAC (RFC 2104) under a secret that is not in the database, made of the private key of
+receipts. Every private key in the set is tried, so that keys stay good while it is replaced.
 """
 
+import hmac
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
 
 from adapters.database import DatabaseUnavailable
 from api.problems import ApiProblem
 from api.wiring import wiring
-from contracts.canonical import digest_of, sha256
+from contracts.canonical import canonical_bytes, sha256
 from contracts.parties import Caller, JsonObject, Role
 from contracts.ports import IdempotentRequest
+from contracts.refusals import Refusal, WitnessUnavailable
 
 KEY: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
@@ -58,12 +68,20 @@ def once(caller: Caller, view: Callable[[], Any]) -> Any:
     """
     if request.url_rule is None or not takes_key(request.method, request.url_rule.rule) or KEY not in request.headers:
         return view()
-    parley = wiring()
-    now = parley.clock.now()
-    mine = IdempotentRequest(caller.client, _key(), _fingerprint(caller), now + LEASE, now + KEPT)
-    with parley.database.writing() as stores:
+    key, fingerprints = _key(), _fingerprints(caller)
+    now = wiring().clock.now()  # the body has been read: however long that took, the lease begins here
+    mine = IdempotentRequest(caller.client, key, fingerprints[0], now + LEASE, now + KEPT)
+    with wiring().database.writing() as stores:
         earlier = stores.idempotency.claim(mine, now)
-    return _run(mine, view) if earlier is None else _repeat(caller, mine, earlier)
+    if earlier is None:
+        return _run(mine, view)
+    if earlier.fingerprint not in fingerprints:
+        raise ApiProblem(
+            "idempotency-key-reused",
+            422,
+            "This Idempotency-Key was used for another request. Make a new one for each thing to be done.",
+        )
+    return _repeat(caller, earlier, now)
 
 
 def tell_of(contract_id: str, version: int) -> None:
@@ -85,8 +103,9 @@ def _run(mine: IdempotentRequest, view: Callable[[], Any]) -> Response:
     """Do it, and keep the answer."""
     try:
         response = current_app.make_response(view())
-    except Exception:
-        _release(mine)
+    except (ApiProblem, HTTPException, Refusal) as refused:
+        if not isinstance(refused, WitnessUnavailable):  # which may come to light once the rest is done
+            _release(mine)
         raise
     if not 200 <= response.status_code < 300:
         _release(mine)
@@ -100,7 +119,7 @@ def _run(mine: IdempotentRequest, view: Callable[[], Any]) -> Response:
         contract_id=contract_id,
         contract_version=version,
     )
-    # What was done is done, whether or not its answer can be kept; the lease runs out by itself.
+    # What was done is done, whether or not its answer can be kept; without it the key stays taken.
     with suppress(DatabaseUnavailable), wiring().database.writing() as stores:
         stores.idempotency.answer(answered)
     return response
@@ -111,13 +130,14 @@ def _release(mine: IdempotentRequest) -> None:
         stores.idempotency.release(mine)
 
 
-def _repeat(caller: Caller, mine: IdempotentRequest, earlier: IdempotentRequest) -> Response:
-    """The answer of then, if the caller may still read it."""
-    if earlier.fingerprint != mine.fingerprint:
+def _repeat(caller: Caller, earlier: IdempotentRequest, now: datetime) -> Response:
+    """The answer of then, if there is one and the caller may still read it."""
+    if earlier.status is None and now > earlier.lease_until:
         raise ApiProblem(
-            "idempotency-key-reused",
-            422,
-            "This Idempotency-Key was used for another request. Make a new one for each thing to be done.",
+            "idempotency-key-unresolved",
+            409,
+            "What became of the request with this Idempotency-Key cannot be told: it has no answer. Look whether it "
+            "was done; if it was not, send it again with a new key.",
         )
     if earlier.status is None:
         raise ApiProblem(
@@ -154,9 +174,10 @@ def _key() -> str:
     return key
 
 
-def _fingerprint(caller: Caller) -> str:
-    """SHA-256 of all that decides what is asked. The body counts as it is once expanded, whatever gzip made of it."""
-    return digest_of(
+def _fingerprints(caller: Caller) -> list[str]:
+    """Of all that decides what is asked, under each secret, today's first. The body counts as it is once expanded,
+    whatever gzip made of it."""
+    asked = canonical_bytes(
         {
             "method": request.method,
             "path": request.path,
@@ -166,3 +187,4 @@ def _fingerprint(caller: Caller) -> str:
             "contracts": None if caller.contracts is None else sorted(caller.contracts),
         }
     )
+    return [hmac.new(secret, asked, "sha256").hexdigest() for secret in wiring().fingerprint_secrets]

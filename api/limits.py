@@ -4,6 +4,7 @@ Windows are fixed: whoever waits as Retry-After says gets in. Counts are of requ
 so they tell nothing of data.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
@@ -21,6 +22,8 @@ from api.logs import log_limits_lost
 from api.problems import ApiProblem
 
 OFF: Final = "off"
+# `203.0.113.9:4711`, `[2001:db8::1]` and `[2001:db8::1]:4711`.
+_PORT: Final = re.compile(r"\A(?:\[([^\]]*)\](?::\d{1,5})?|([\d.]+):\d{1,5})\Z")
 _LONGEST_SECONDS: Final = 86400
 _REDIS: Final = ("redis://", "rediss://")
 # A storage that does not answer costs one request this long, and the others nothing for a while.
@@ -123,9 +126,10 @@ def require_within_limit(limits: RateLimits, by: Counted, key: str) -> None:
 
 
 def address_key(address: str | None) -> str:
-    """Whom an address stands for: of IPv6 a whole network, since a single machine has all of its addresses."""
+    """Whom an address stands for, without the port that some proxies add: of IPv6 a whole network, since a single
+    machine has all of its addresses."""
     try:
-        ip = ip_address(address or "")
+        ip = ip_address(_PORT.sub(r"\1\2", address or ""))
     except ValueError:
         return "unknown"
     if isinstance(ip, IPv6Address):

@@ -53,6 +53,16 @@ def log_limits_lost(error: Exception) -> None:
     _log.error("rate limits lost", kind=type(error).__name__)
 
 
+def log_serving(pid: int) -> None:
+    """The exchange is up. pid: of the process that signals are for."""
+    _log.info("serving", pid=pid)
+
+
+def log_taken(token_keys: list[str], receipt_keys: list[str]) -> None:
+    """New settings, with the `kid` of each key; the first signs."""
+    _log.info("settings taken", token_keys=token_keys, receipt_keys=receipt_keys)
+
+
 def log_not_taken(reason: str) -> None:
     """New settings that cannot be served with. reason: in our words, with no part of a key."""
     _log.error("settings not taken; the old ones stay in force", reason=reason)
@@ -73,9 +83,10 @@ def log_issuer_unreachable(issuer: str, reason: str) -> None:
     _log.warning("issuer-unreachable", issuer=issuer, reason=reason)
 
 
-def log_unreadable(error: Exception) -> None:
-    """A request that is no HTTP: in which way. Never what it said: that can be part of a body."""
-    _log.warning("unreadable", kind=type(error).__name__)
+def log_unreadable() -> None:
+    """A request that is no HTTP. Neither what it said nor in which way: it can be the rest of a body, and that its line
+    is too long would tell of the body's length."""
+    _log.warning("unreadable")
 
 
 def _status(response: Response) -> int | str:

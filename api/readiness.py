@@ -4,10 +4,11 @@ never for longer than a moment."""
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from threading import Condition, Thread
 from typing import Final
 
-from adapters.database import SchemaStale, SqlDatabase, check_schema_of
+from adapters.database import DatabaseUnavailable, SchemaStale, SqlDatabase, check_schema_of, has_ledger
 from contracts.ports import Witness, WitnessDamaged
 from contracts.refusals import WitnessUnavailable
 
@@ -30,11 +31,13 @@ class ReadinessProbe:
     """Looks at what the exchange needs. One look at a time, by a thread of its own: when the database hangs, that one
     hangs, and nobody else."""
 
-    def __init__(self, database: SqlDatabase, witness: Witness) -> None:
+    def __init__(self, database: SqlDatabase, witness: Witness, file: Path) -> None:
+        """file: of the witness."""
         self.is_stopping: Callable[[], object] = bool  # False, until the server says otherwise
         self.tell: Callable[[Readiness], object] = bool  # what was found; for metrics
         self._database = database
         self._witness = witness
+        self._file = file
         self._condition = Condition()
         self._found = Readiness.SLOW_DATABASE
         self._found_at = self._began_at = -KEPT_SECONDS
@@ -70,6 +73,16 @@ class ReadinessProbe:
             return Readiness.NO_DATABASE
         try:
             self._witness.find_last("")  # opens it for writing, and locks it, as a debit does
-        except (WitnessUnavailable, WitnessDamaged):
+            missing = self._is_witness_missing()
+        except DatabaseUnavailable:
+            return Readiness.NO_DATABASE
+        except (WitnessUnavailable, WitnessDamaged, OSError):
             return Readiness.NO_WITNESS
-        return Readiness.READY
+        return Readiness.NO_WITNESS if missing else Readiness.READY
+
+    def _is_witness_missing(self) -> bool:
+        """A new exchange has none until its first entry, but the folder for it. Afterwards, one that is not there or
+        empty was lost, or its disk is not mounted."""
+        if not self._file.parent.is_dir():
+            return True
+        return not (self._file.exists() and self._file.stat().st_size) and has_ledger(self._database)

@@ -21,6 +21,7 @@ from contracts.refusals import Refusal
 View = TypeVar("View", bound=Callable[..., Any])
 _PERIOD: Final = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])|-Q[1-4])?")
 _MOST_RESTATEMENTS: Final = 100
+_UNREAD: Final = frozenset({"body-too-large", "request-timeout"})
 
 
 class NotingParser(StrictParser):
@@ -47,10 +48,17 @@ def recording_refusals(view: View) -> View:
             return view(*args, contract_id=contract_id, caller=caller, **kwargs)
         except (Refusal, ApiProblem, HTTPException) as error:
             known = contract_id if _passes(SLUG, contract_id) else None
-            wiring().audit_books.record_refusal(caller, known, refusal_code(error), g.get("asked", {}))
+            wiring().audit_books.record_refusal(caller, known, _recorded_code(error), g.get("asked", {}))
             raise
 
     return recorded  # type: ignore[return-value]  # the same view, recorded
+
+
+def _recorded_code(error: Refusal | ApiProblem | HTTPException) -> str:
+    """A body that is too large or too slow goes on record as one that cannot be read: which of these it was would tell
+    of its length, for ever."""
+    code = refusal_code(error)
+    return "request-malformed" if code in _UNREAD else code
 
 
 def read_asked(posted: Any) -> dict[str, str | int]:

@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,15 @@ from gunicorn.http.errors import ParseException
 
 from adapters.database import DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale
 from api.app import create_app
-from api.logs import configure_logs, log_not_started, log_not_taken, log_unexpected, log_unreadable
+from api.logs import (
+    configure_logs,
+    log_not_started,
+    log_not_taken,
+    log_serving,
+    log_taken,
+    log_unexpected,
+    log_unreadable,
+)
 from api.problems import problem_response
 from api.serving.master import Master, ServerLogger, Stopping
 from api.serving.metrics_port import MetricsPort
@@ -30,9 +39,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """An exchange behind gunicorn. The app is made in each worker, after the fork: database connections and
     OpenDP's generator must not be carried over one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, say_ready: Callable[[], object]) -> None:
         self.stopping = Stopping()
         self._settings = settings
+        self._say_ready = say_ready
         self._metrics = _metrics_port(settings)
         super().__init__()
 
@@ -42,6 +52,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load_config(self) -> None:
         for name, value in _options(self._settings).items():
             self.cfg.set(name, value)
+        self.cfg.set("when_ready", lambda _master: self._tell_ready())
         if self._metrics is not None:
             metrics = self._metrics
             self.cfg.set("child_exit", lambda _master, worker: metrics.forget(worker.pid))
@@ -63,15 +74,21 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Read the environment, and the files that it names, anew. They are tried before any worker gets them."""
         try:
             settings = read_settings(os.environ)
-            try_out(settings)
+            kids = try_out(settings)
         except _EXPECTED as expected:
             log_not_taken(str(expected))
         except Exception as error:
             log_unexpected(error, None)
         else:
             self._settings = settings
+            log_taken(**kids)
             return True
         return False
+
+    def _tell_ready(self) -> None:
+        """The port is ours, and this process is the one that takes signals. Not said at a reload."""
+        log_serving(os.getpid())
+        self._say_ready()
 
     def _make_app(self) -> Flask:
         app = create_app(self._settings)
@@ -85,16 +102,22 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return app
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, say_ready: Callable[[], object] = bool) -> None:
     """Serve until told to stop. Raises OSError when the port of metrics cannot be had."""
     _forbid_core_dumps()
     configure_logs(settings.log_level)
-    Server(settings).run()
+    Server(settings, say_ready).run()
 
 
-def try_out(settings: Settings) -> None:
-    """Make the app once before any worker does. Raises what `create_app` raises."""
-    create_app(settings).extensions["parley"].database.close()
+def try_out(settings: Settings) -> dict[str, list[str]]:
+    """Make the app once before any worker does, and tell the `kid` of its keys, the one that signs first. Raises what
+    `create_app` raises, and SettingsInvalid for a witness that no debit could be written to."""
+    if not Path(settings.witness).parent.is_dir():
+        raise SettingsInvalid("PARLEY_WITNESS: the folder of this file is not there; make it, or mount its disk")
+    wiring = create_app(settings).extensions["parley"]
+    wiring.database.close()
+    rings = {"token_keys": wiring.token_keys, "receipt_keys": wiring.receipt_keys}
+    return {name: [str(jwk["kid"]) for jwk in ring.public_jwks()["keys"]] for name, ring in rings.items()}
 
 
 def _metrics_port(settings: Settings) -> MetricsPort | None:
@@ -109,8 +132,8 @@ def _forbid_core_dumps() -> None:
         Path("/proc/self/coredump_filter").write_text("0")
 
 
-def _unreadable(error: ParseException) -> Response:
-    log_unreadable(error)
+def _unreadable(_: ParseException) -> Response:
+    log_unreadable()
     return problem_response("request-malformed", 400, UNREADABLE)
 
 
@@ -140,6 +163,11 @@ def _options(settings: Settings) -> dict[str, Any]:
         "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: S108
         # A way in for whoever runs as the same user, with a file in the home folder; nobody asked for it.
         "control_socket_disable": True,
+        # Answers go through `sendall`, which has a deadline, files too.
+        "sendfile": False,
+        # No header sets a part of the environment, whoever sends it; gunicorn would let this very machine.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
         "limit_request_line": 8190,
         "limit_request_fields": 64,
         "limit_request_field_size": 8190,

@@ -63,8 +63,13 @@ class Wiring:
         return AccessTokens([own, *external])
 
     @cached_property
+    def fingerprint_secrets(self) -> tuple[bytes, ...]:
+        """Those of `api.idempotency`: the same in all processes and after a restart, and not in the database."""
+        return self.receipt_keys.derive_secrets("parley idempotency fingerprint v1")
+
+    @cached_property
     def readiness(self) -> ReadinessProbe:
-        return ReadinessProbe(self.database, self.witness)
+        return ReadinessProbe(self.database, self.witness, Path(self.settings.witness))
 
     @cached_property
     def registering(self) -> Registering:
@@ -121,12 +126,13 @@ def wire(settings: Settings, *, clock: Clock | None = None, noise: NoiseSource |
         blocks=ArrowBlockFormat(),
         token_keys=keys,
         receipt_keys=_receipt_keys(settings, keys),
-        trusted_issuers=_trusted_issuers(settings),
-        rate_limits=_rate_limits(settings),
+        trusted_issuers=trusted_issuers(settings),
+        rate_limits=rate_limits(settings),
     )
 
 
-def _rate_limits(settings: Settings) -> RateLimits:
+def rate_limits(settings: Settings) -> RateLimits:
+    """Raises SettingsInvalid."""
     try:
         return RateLimits(settings.rate_limit, settings.address_rate_limit, settings.rate_limit_storage)
     except LimitsInvalid as invalid:
@@ -153,7 +159,7 @@ def _receipt_keys(settings: Settings, token_keys: TokenKeys) -> ReceiptKeys:
     return keys
 
 
-def _trusted_issuers(settings: Settings) -> tuple[TrustedIssuer, ...]:
+def trusted_issuers(settings: Settings) -> tuple[TrustedIssuer, ...]:
     """Raises SettingsInvalid."""
     if not settings.issuers_file:
         return ()

@@ -90,10 +90,10 @@ def statuses_of(history: History, now: datetime) -> dict[int, Status]:
 def _status(history: History, record: ContractRecord, now: datetime, signed: bool) -> Status:
     """Of a proposed version that no other took the place of."""
     terms, today = terms_of(record), day_of(now)
+    if day_of(_end(history, now)) > terms.expires:  # what had expired before a termination stays so
+        return Status.EXPIRED
     if is_terminated(history):
         return Status.TERMINATED
-    if today > terms.expires:
-        return Status.EXPIRED
     if not signed:
         return Status.PROPOSED
     if is_suspended(history, terms):
@@ -108,8 +108,7 @@ def day_of(now: datetime) -> date:
 
 def find_binding(history: History, now: datetime) -> ContractRecord | None:
     """The newest version that all have signed and whose effective date has come, whatever happened to it since."""
-    ended = next((event.recorded_at for event in history.events if event.kind is EventKind.TERMINATED), now)
-    today = day_of(min(now, ended))
+    today = day_of(_end(history, now))
     return next((record for record in _signed(history) if today >= terms_of(record).effective), None)
 
 
@@ -134,6 +133,12 @@ def signers_of(history: History, record: ContractRecord) -> tuple[str, ...]:
 def waiting_for(history: History, record: ContractRecord) -> tuple[str, ...]:
     """Those who must sign this version and have not."""
     return _unsigned(record, signers_of(history, record))
+
+
+def _end(history: History, now: datetime) -> datetime:
+    """When the contract was terminated, or else now: its versions stand as they did then."""
+    ended = next((event.recorded_at for event in history.events if event.kind is EventKind.TERMINATED), now)
+    return min(now, ended)
 
 
 def is_terminated(history: History) -> bool:

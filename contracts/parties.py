@@ -74,6 +74,14 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Of a client that was ever registered with a key or URL: whose it is, and whether it was revoked."""
+
+    organisation: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Bearer:
     """Whom an access token stands for, as registered now, and whether the token itself was revoked (RFC 7009)."""
 

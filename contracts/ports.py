@@ -12,7 +12,7 @@ from typing import Protocol
 
 from contracts.audit.records import AuditRecord, Head
 from contracts.ledger.entries import Entry
-from contracts.parties import Bearer, Client, JsonObject, Organisation, Population, SigningKey
+from contracts.parties import Bearer, Client, Holder, JsonObject, Organisation, Population, SigningKey
 from contracts.records import (
     ContractEvent,
     ContractRecord,
@@ -60,15 +60,18 @@ class PartyStore(Protocol):
     def find_client_of_issuer(self, issuer: str, subject: str) -> Client | None:
         """The client that an external issuer calls so."""
 
-    def list_clients(self, organisation_id: str) -> list[Client]: ...
+    def list_clients(self, organisation_id: str, *, after: str = "", limit: int | None = None) -> list[Client]:
+        """By id, those after this one; revoked ones too."""
+
     def replace_client_keys(self, client: Client) -> None:
-        """Store the keys, or the address of keys, that the client has now. It must be held by `lock_client`."""
+        """Store the keys, or the address of keys, that the client has now, and remember those that it had. It must be
+        held by `lock_client`."""
 
     def lock_client(self, client_id: str) -> Client | None:
         """As `find_client`, held until the transaction ends."""
 
-    def list_revoked_clients(self) -> list[Client]:
-        """Of every organisation."""
+    def list_holders(self, proof: str) -> list[Holder]:
+        """Of all clients that were ever stored with this proof (`contracts.proofs`), each kind of holder once."""
 
     def revoke_client(self, client: Client) -> None:
         """Store what the client says of its revocation. It must be held by `lock_client`."""
@@ -188,9 +191,9 @@ class TokenStore(Protocol):
 class IdempotentRequest:
     """A changing request that bore an Idempotency-Key, and its answer once there is one.
 
-    fingerprint: SHA-256 (hex) of what was asked. lease_until: how long a request without answer is taken to be running;
-    it also tells who holds the key, since whoever takes it over has a later one. contract_id, contract_version: the
-    version whose document the body holds, if any; where that was a draft and is discarded, so is this.
+    fingerprint: keyed digest (hex) of what was asked. lease_until: how long a request without answer is taken to be
+    running. contract_id, contract_version: the version whose document the body holds, if any; where that was a draft
+    and is discarded, so is this.
     """
 
     client_id: str
@@ -209,14 +212,14 @@ class IdempotencyStore(Protocol):
     """Requests that are not to be carried out twice."""
 
     def claim(self, request: IdempotentRequest, now: datetime) -> IdempotentRequest | None:
-        """None when the request is the first of its key, or takes over one whose lease ran out with the same
-        fingerprint; else the one that was before it. Atomic. May drop rows that expired before `now`."""
+        """None when the request is the first of its key; else the one that was before it, which keeps the key whether
+        or not it has an answer. Atomic. May drop rows that expired before `now`."""
 
     def answer(self, request: IdempotentRequest) -> None:
-        """Store the answer of a claimed request, unless it was taken over, or its draft was discarded, meanwhile."""
+        """Store the answer of a claimed request, unless its draft was discarded meanwhile; then the key is free."""
 
     def release(self, request: IdempotentRequest) -> None:
-        """Forget a claimed request that has no answer worth keeping, unless it was taken over."""
+        """Forget a claimed request that was refused, unless it has an answer."""
 
 
 class AuditStore(Protocol):

@@ -2,7 +2,6 @@
 its own."""
 
 import re
-from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -11,8 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey, import_key
 
 from contracts.parties import JsonObject
-from contracts.ports import Stores
-from contracts.refusals import ClientRevoked, Fault, RegistrationInvalid
+from contracts.refusals import Fault, RegistrationInvalid
 from contracts.signing import algorithm_for, is_weak, plain_key, thumbprint
 
 MIN_RSA_BITS: Final = 2048
@@ -49,8 +47,8 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
         imported.ensure_kid()
     except (JoseError, ValueError, TypeError, KeyError):
         raise invalid(pointer, "key_not_usable", "this JWK cannot be read") from None
-    if isinstance(imported, RSAKey) and not MIN_RSA_BITS <= imported.raw_value.key_size <= MAX_RSA_BITS:
-        raise invalid(pointer, "key_not_usable", f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
+    if isinstance(imported, RSAKey):
+        _require_sound_rsa(imported, pointer)
     if is_weak(key):
         message = "this is no point that a key pair has: one signature by it fits every text; make a new pair"
         raise invalid(pointer, "key_not_usable", message)
@@ -60,6 +58,13 @@ def public_jwk(key: JsonObject, pointer: str) -> JsonObject:
     # Which algorithm goes with a key is decided here, by its type; what the JWK says of its use is left out.
     plain = plain_key(key)
     return {**plain, "kid": str(key.get("kid") or thumbprint(plain))}
+
+
+def _require_sound_rsa(key: RSAKey, pointer: str) -> None:
+    if not MIN_RSA_BITS <= key.raw_value.key_size <= MAX_RSA_BITS:
+        raise invalid(pointer, "key_not_usable", f"an RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")
+    if key.public_key.public_numbers().n % 2 == 0:
+        raise invalid(pointer, "key_not_usable", "an RSA modulus is the product of two large primes, and so odd")
 
 
 def split_url(url: str) -> SplitResult:
@@ -98,23 +103,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def apart(stores: Stores, keys: Iterable[JsonObject]) -> list[JsonObject]:
-    """Those of the keys that a client may prove itself with: nobody's signing key, and no revoked client's."""
-    kept = [key for key in keys if stores.parties.find_key_by_thumbprint(thumbprint(key)) is None]
-    revoked = _revoked_thumbprints(stores) if kept else frozenset()
-    return [key for key in kept if thumbprint(key) not in revoked]
-
-
-def require_not_revoked(stores: Stores, key: JsonObject) -> None:
-    """What a revoked client proved itself with may be in anybody's hands. Raises ClientRevoked."""
-    if thumbprint(key) in _revoked_thumbprints(stores):
-        raise ClientRevoked("This key is one of a revoked client, which is final; make a new pair.")
-
-
-def _revoked_thumbprints(stores: Stores) -> frozenset[str]:
-    return frozenset(thumbprint(key) for client in stores.parties.list_revoked_clients() for key in client.public_keys)
 
 
 def not_apart(pointer: str) -> RegistrationInvalid:

@@ -10,7 +10,8 @@ from contracts.ledger.entries import Entry
 from contracts.ledger.witnessing import WitnessedLedger
 from contracts.parties import Caller, Client, JsonObject, Organisation, Population, Role, Scope, SigningKey
 from contracts.ports import Clock, Database, Stores, Witness
-from contracts.public_keys import invalid, not_apart, public_jwk, published_at, require_not_revoked, signing_jwk
+from contracts.proofs import require_free_proofs, require_no_client_key
+from contracts.public_keys import invalid, public_jwk, published_at, signing_jwk
 from contracts.refusals import (
     AlreadyExists,
     ClientNotFound,
@@ -129,7 +130,7 @@ class Registering:
             same = stores.parties.find_client(client_id)
             if same is not None and same.revoked_at is not None:
                 raise ClientRevoked("A client of this id was revoked, which is final; choose another id.")
-            _require_free_keys(stores, client)
+            require_free_proofs(stores, client)
             require_free_name(stores, client)
             stores.parties.add_client(client)
             append(stores, client.created_at, acts.client_registered(by, client))
@@ -154,7 +155,7 @@ class Registering:
             if client.issuer is not None:
                 raise invalid("/public_keys", "keys_not_its_own", "this client comes with tokens of an external issuer")
             client = _with_keys(client, public_keys, jwks_url)
-            _require_free_keys(stores, client)
+            require_free_proofs(stores, client)
             stores.parties.replace_client_keys(client)
             append(stores, self.clock.now(), acts.client_keys_replaced(by, client))
         return client
@@ -190,7 +191,7 @@ class Registering:
 
 
 def add_new_key(stores: Stores, key: SigningKey) -> None:
-    """Store a signing key that nobody has yet, whatever its name, and that proves no client of its organisation.
+    """Store a signing key that nobody has yet, whatever its name, and that never proved any client.
 
     Raises RegistrationInvalid, SigningKeyRevoked, ClientRevoked, AlreadyExists.
     """
@@ -203,10 +204,7 @@ def add_new_key(stores: Stores, key: SigningKey) -> None:
         raise SigningKeyRevoked("This key, or one of its kid, was revoked, which is final; make a new pair.")
     if same is not None:
         raise AlreadyExists(f"{key.organisation} has this signing key, or one of its kid, already.")
-    clients = stores.parties.list_clients(key.organisation)
-    if any(found == thumbprint(client_key) for client in clients for client_key in client.public_keys):
-        raise not_apart("/public_key")
-    require_not_revoked(stores, key.public_key)
+    require_no_client_key(stores, key)
     stores.parties.add_signing_key(key)
 
 
@@ -230,16 +228,6 @@ def _with_keys(client: Client, public_keys: tuple[JsonObject, ...], url: str | N
         if kid in kids[:i]:
             raise invalid(f"/public_keys/{i}", "kid_taken", "an earlier key has this kid; give each its own")
     return replace(client, public_keys=keys, jwks_url=None if url is None else published_at(url, "/jwks_url"))
-
-
-def _require_free_keys(stores: Stores, client: Client) -> None:
-    """Raises RegistrationInvalid, ClientRevoked."""
-    for i, key in enumerate(client.public_keys):
-        if stores.parties.find_key_by_thumbprint(thumbprint(key)) is not None:
-            raise not_apart(f"/public_keys/{i}")
-        require_not_revoked(stores, key)
-    if client.jwks_url in {revoked.jwks_url for revoked in stores.parties.list_revoked_clients()} - {None}:
-        raise ClientRevoked("A revoked client published its keys at this URL, which is final; take another.")
 
 
 def _lock_live_client(stores: Stores, client_id: str, organisation_id: str | None) -> Client:

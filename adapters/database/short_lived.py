@@ -29,7 +29,7 @@ idempotent_requests = sa.Table(
     metadata,
     sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True, comment="Client that sent the request."),
     sa.Column("key", sa.Text, primary_key=True, comment="Its Idempotency-Key."),
-    required("fingerprint", sa.Text, comment="SHA-256 (hex) of what was asked: method, address, body and more."),
+    required("fingerprint", sa.Text, comment="HMAC-SHA-256 (hex) of what was asked: method, address, body and more."),
     required("lease_until", UtcDateTime, comment="Until when a request without a response is taken to be running."),
     required("expires_at", UtcDateTime, comment="When the key is forgotten."),
     sa.Column("status", sa.Integer, comment="HTTP status that was answered; null while there is none."),

@@ -21,6 +21,7 @@ from contracts.ports import Clock
 
 LEEWAY_SECONDS: Final = 30
 TOKENS_REMEMBERED: Final = 4096
+DETAILS_CLAIM: Final = "authorization_details"  # as RFC 9396 section 9.1 registers it
 
 
 class TokenRefused(Exception):
@@ -67,8 +68,7 @@ class TokenClaims:
     """What a valid token says, not yet compared with what is registered here.
 
     client: our own client id, or where there is an external issuer, what that calls the client. organisation, jti: of
-    our own tokens alone; an external issuer's word on who belongs to whom is never read. details: what it bears of
-    `authorization_details` (RFC 9396), as it stands.
+    our own tokens alone; an external issuer's word on who belongs to whom is never read. details: see `details_in`.
     """
 
     client: str
@@ -156,7 +156,7 @@ class OwnTokens(IssuedTokens):
             scopes=frozenset(_text(token_claims, "scope").split()),
             organisation=_text(token_claims, "organisation"),
             jti=_text(token_claims, "jti"),
-            details=token_claims.get("authorization_details"),
+            details=details_in(token_claims, DETAILS_CLAIM),
         )
 
 
@@ -179,6 +179,12 @@ class AccessTokens:
             raise TokenExpired from None
         except (TokenUnreadable, JoseError):
             raise TokenInvalid from None
+
+
+def details_in(token_claims: JsonObject, name: str) -> Any:
+    """What a token bears of `authorization_details`, None where it has no such claim. One that is null is there all the
+    same: it names no contract, and leaves the token none."""
+    return (token_claims[name] or []) if name in token_claims else None
 
 
 def _text(token_claims: JsonObject, name: str) -> str:

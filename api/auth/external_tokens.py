@@ -6,7 +6,7 @@ from typing import Any
 from joserfc.jwk import GuestProtocol, Key
 
 from adapters.identity.jwks import KeysUnreachable, PublishedKeys
-from api.auth.access_tokens import IssuedTokens, TokenClaims, TokenInvalid, TokenUnverifiable
+from api.auth.access_tokens import IssuedTokens, TokenClaims, TokenInvalid, TokenUnverifiable, details_in
 from api.auth.issuers import TrustedIssuer
 from api.auth.jose import (
     KeyUnsuitable,
@@ -55,7 +55,7 @@ class ExternalTokens(IssuedTokens):
         if not isinstance(client, str) or not is_subject(client):
             raise TokenInvalid
         named = _list_of_texts(token_claims.get(trusted.scopes_claim))
-        details = token_claims.get(trusted.details_claim) if trusted.details_claim else None
+        details = details_in(token_claims, trusted.details_claim)
         return TokenClaims(client, trusted.scopes_of(named), external_issuer=trusted.issuer, details=details)
 
     def _find_key(self, signature: GuestProtocol) -> Key:
@@ -89,10 +89,10 @@ def _is_one_of(value: object, allowed: tuple[Any, ...]) -> bool:
 
 
 def _list_of_texts(value: object) -> list[str]:
-    """Texts by spaces (RFC 8693 4.2), or a list of them; none where there is no such claim."""
+    """Texts by spaces and nothing else that is blank (RFC 8693 4.2), or a list of them; none without such a claim."""
     if value is None:
         return []
-    texts = value.split() if isinstance(value, str) else value
+    texts = value.split(" ") if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise TokenInvalid
     return texts

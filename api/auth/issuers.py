@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, post_load, pre_load, validate
 
+from api.auth.access_tokens import DETAILS_CLAIM
 from api.auth.keys import ACCESS_TOKEN_TYPES
 from api.cli.files import read_document
 from api.cli.output import Failure
@@ -46,7 +47,7 @@ class TrustedIssuer:
     untyped: bool
     client_claim: str
     scopes_claim: str
-    details_claim: str | None
+    details_claim: str
     scope_prefix: str
     scope_names: Mapping[str, tuple[str, ...]]
     require: Mapping[str, tuple[Any, ...]]
@@ -122,7 +123,7 @@ class IssuerSchema(Form):
     untyped = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     client_claim = text(_PRINTABLE, required=True)
     scopes_claim = text(_PRINTABLE, required=True)
-    details_claim = text(_PRINTABLE, load_default=None, allow_none=True)
+    details_claim = text(_PRINTABLE, load_default=DETAILS_CLAIM)
     scope_prefix = text(_PRINTABLE, load_default="")
     scope_names = mapping(fields.List(one_of(*Scope)), keys=_PRINTABLE, load_default=dict)
     require = mapping(_ClaimValues(), keys=_PRINTABLE, load_default=dict)

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Self
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jwt
 from joserfc.jwk import ECKey, GuestProtocol, Key, OKPKey, RSAKey, generate_key
 
@@ -144,6 +146,14 @@ class ReceiptKeys(ReceiptReader):
             raise KeyUnsuitable("The first of the receipt keys signs: it must be a private key.")
         algorithms = [DeterministicEcdsa("ES256", "P-256", 256), DeterministicEcdsa("ES384", "P-384", 384)]
         self._registry = StrictRegistry(algorithms, self.types)
+
+    def derive_secrets(self, label: str) -> tuple[bytes, ...]:
+        """A secret for another use, 32 bytes of each private key, the signing one's first (HKDF, RFC 5869)."""
+        private = (key.private_key for key in self._keys.values() if isinstance(key, ECKey) and key.private_key)
+        return tuple(
+            HKDF(SHA256(), 32, salt=None, info=label.encode()).derive(key.private_numbers().private_value.to_bytes(48))
+            for key in private
+        )
 
 
 def new_private_jwk(algorithm: str = "ES384") -> JsonObject:

@@ -1,4 +1,4 @@
-"""What this authorization server publishes about itself (RFC 8414), and the OAuth part of openapi.yaml."""
+"""What this authorization server publishes about itself (RFC 8414, SMART App Launch), and the OAuth part of openapi.yaml."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from contracts.parties import JsonObject, Scope
 TOKEN_PATH: Final = "/oauth/token"  # noqa: S105  # a path, not a secret
 REVOCATION_PATH: Final = "/oauth/revoke"
 METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+SMART_PATH: Final = "/.well-known/smart-configuration"
 JWKS_PATH: Final = "/.well-known/jwks.json"
 GRANT_TYPE: Final = "client_credentials"
 DETAILS_TYPE: Final = "data_sharing_contract"
@@ -27,6 +28,17 @@ SCOPE_MEANINGS: Final = {
     Scope.KEYS_WRITE: "Register, list and revoke the organisation's own signing keys.",
     Scope.ORG_ADMIN: "Register organisations, populations, clients and keys; for the operator alone.",
 }
+
+_OF_SMART: Final = (
+    "token_endpoint",
+    "jwks_uri",
+    "scopes_supported",
+    "response_types_supported",
+    "grant_types_supported",
+    "token_endpoint_auth_methods_supported",
+    "token_endpoint_auth_signing_alg_values_supported",
+    "revocation_endpoint",
+)
 
 
 def check_issuer(issuer: str) -> None:
@@ -63,6 +75,18 @@ def server_metadata(issuer: str) -> JsonObject:
         "revocation_endpoint_auth_methods_supported": [METHOD],
         "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "authorization_details_types_supported": [DETAILS_TYPE],
+    }
+
+
+def smart_configuration(issuer: str) -> JsonObject:
+    """What clients of SMART Backend Services look for (SMART App Launch 2.2, Conformance): of the above what the profile
+    has, without the issuer, which it leaves to servers with OpenID Connect."""
+    named = server_metadata(issuer)
+    return {
+        **{name: named[name] for name in _OF_SMART},
+        "capabilities": ["client-confidential-asymmetric"],
+        # Required of everybody, though without an authorization endpoint there is no use for it.
+        "code_challenge_methods_supported": ["S256"],
     }
 
 

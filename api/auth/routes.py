@@ -5,9 +5,19 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from marshmallow.validate import Equal
 
+from adapters.tokens import ASSERTION_TYPE
 from api.auth.details import AuthorizationDetailSchema
 from api.auth.guards import public
-from api.auth.metadata import GRANT_TYPE, JWKS_PATH, METADATA_PATH, REVOCATION_PATH, TOKEN_PATH, server_metadata
+from api.auth.metadata import (
+    GRANT_TYPE,
+    JWKS_PATH,
+    METADATA_PATH,
+    REVOCATION_PATH,
+    SMART_PATH,
+    TOKEN_PATH,
+    server_metadata,
+    smart_configuration,
+)
 from api.auth.revocation import RevocationEndpoint
 from api.auth.token_endpoint import LIFETIME_SECONDS, TokenEndpoint
 from api.auth.token_requests import FORM_TYPE
@@ -17,20 +27,20 @@ from contracts.parties import JsonObject
 blueprint = Blueprint("oauth", __name__, description="Access tokens: OAuth 2.0 with private_key_jwt.")
 
 PUBLISHED_HEADERS = {"Cache-Control": "public, max-age=300"}
-JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class TokenRequestSchema(Schema):
     """A token request (RFC 6749 4.4.2 and RFC 7523 2.2)."""
 
     grant_type = fields.String(required=True, validate=Equal(GRANT_TYPE))
-    client_assertion_type = fields.String(required=True, validate=Equal(JWT_BEARER))
+    client_assertion_type = fields.String(required=True, validate=Equal(ASSERTION_TYPE))
     client_assertion = fields.String(
         required=True,
         metadata={"description": "Signed JWT: iss, sub, aud, exp (at most 300 s ahead), new jti."},
     )
     scope = fields.String(metadata={"description": "Scopes, by spaces; all of the client's when left out."})
     client_id = fields.String(metadata={"description": "May be left out; the assertion names the client."})
+    resource = fields.String(metadata={"description": "May be left out; this API's audience (RFC 8707)."})
     authorization_details = fields.String(
         metadata={
             "description": "A JSON array of contracts to which the token is narrowed (RFC 9396).",
@@ -44,7 +54,7 @@ class RevocationRequestSchema(Schema):
 
     token = fields.String(required=True, metadata={"description": "An access token of the client."})
     token_type_hint = fields.String(metadata={"description": "Not needed; there are only access tokens."})
-    client_assertion_type = fields.String(required=True, validate=Equal(JWT_BEARER))
+    client_assertion_type = fields.String(required=True, validate=Equal(ASSERTION_TYPE))
     client_assertion = fields.String(
         required=True,
         metadata={"description": "Signed JWT, new for each request; aud may be the revocation endpoint."},
@@ -92,6 +102,21 @@ class ServerMetadataSchema(Schema):
     authorization_details_types_supported = fields.List(fields.String(), required=True)
 
 
+class SmartConfigurationSchema(Schema):
+    """What SMART Backend Services clients look for (SMART App Launch 2.2)."""
+
+    token_endpoint = fields.String(required=True)
+    jwks_uri = fields.String(required=True)
+    scopes_supported = fields.List(fields.String(), required=True)
+    response_types_supported = fields.List(fields.String(), required=True)
+    grant_types_supported = fields.List(fields.String(), required=True)
+    token_endpoint_auth_methods_supported = fields.List(fields.String(), required=True)
+    token_endpoint_auth_signing_alg_values_supported = fields.List(fields.String(), required=True)
+    revocation_endpoint = fields.String(required=True)
+    capabilities = fields.List(fields.String(), required=True)
+    code_challenge_methods_supported = fields.List(fields.String(), required=True)
+
+
 class JwkSetSchema(Schema):
     """The public keys that sign access tokens (RFC 7517)."""
 
@@ -133,6 +158,15 @@ def revoke_token() -> Response:
 def get_server_metadata() -> tuple[JsonObject, dict[str, str]]:
     """What this authorization server offers."""
     return server_metadata(wiring().settings.issuer), PUBLISHED_HEADERS
+
+
+@blueprint.route(SMART_PATH)
+@blueprint.doc(operationId="getSmartConfiguration")
+@blueprint.response(200, SmartConfigurationSchema)
+@public("SMART App Launch: clients read it before they can authenticate.")
+def get_smart_configuration() -> tuple[JsonObject, dict[str, str]]:
+    """The same for clients of SMART Backend Services."""
+    return smart_configuration(wiring().settings.issuer), PUBLISHED_HEADERS
 
 
 @blueprint.route(JWKS_PATH)

@@ -1,12 +1,14 @@
 """The token endpoint: client credentials by private_key_jwt in, an RFC 9068 access token out.
 
 Authlib's defaults replaced here: tokens of ten days with the client as audience, disallowed scopes dropped in
-silence, parameters read from the query too, and tokens written to the debug log.
+silence, scopes parted by blanks of any kind, parameters read from the query too, and tokens written to the debug log.
 """
 
+import re
 from typing import Any, Final, cast
 from uuid import uuid4
 
+from authlib.oauth2.rfc6749 import InvalidScopeError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from flask import Request, Response
 
@@ -20,11 +22,23 @@ from contracts.parties import Client, JsonObject
 
 LIFETIME_SECONDS: Final = 300
 
+_SCOPES: Final = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")  # RFC 6749 section 3.3
+
+
+class TargetRefused(FormRefused):
+    """The token is asked for another API than this (RFC 8707 section 2)."""
+
+    error = "invalid_target"
+
 
 class ClientCredentials(ClientCredentialsGrant):
     """The only grant; the only way to authenticate."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = (METHOD,)
+
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        self.server.validate_target(self.request.form.get("resource"))
 
     def create_token_response(self) -> Any:
         authenticated = cast(RegisteredClient, self.request.client)
@@ -47,6 +61,15 @@ class TokenEndpoint(ClientEndpoint):
         except FormRefused as error:
             return self.handle_error_response(self.oauth_request(request, {}), error)
         return cast(Response, self.create_token_response(self.oauth_request(request, form)))
+
+    def validate_requested_scope(self, scope: str | None) -> None:
+        if scope and not _SCOPES.fullmatch(scope):
+            raise InvalidScopeError
+
+    def validate_target(self, resource: str | None) -> None:
+        audience = self._parley.settings.audience
+        if resource not in (None, audience):
+            raise TargetRefused(f"resource may be left out, or is {audience}.")
 
     def make_token(self, client: Client, scope: str, details: str | None) -> JsonObject:
         """The answer of RFC 6749 section 5.1, with the details that were asked for (RFC 9396 section 7).

@@ -13,7 +13,7 @@ BODY_BYTES_MAX: Final = 16 * 1024
 
 
 class FormRefused(InvalidRequestError):
-    """The request cannot be read. `description` is ours, so it may be shown to the client."""
+    """The request cannot be read, or not be met. `description` is ours, so it may be shown to the client."""
 
 
 class TokenRequest(OAuth2Request):

@@ -9,6 +9,7 @@ from api.http import Blueprint
 from api.paging import LINK, cut, page_response
 from api.schemas.organisations import (
     ClientKeysSchema,
+    ClientListSchema,
     ClientRevocationSchema,
     ClientSchema,
     OrganisationListSchema,
@@ -17,16 +18,20 @@ from api.schemas.organisations import (
     RegisteredKeySchema,
     RevokedClientSchema,
     SigningKeySchema,
+    listed_client,
+    proof_of,
 )
 from api.schemas.paging import page_query
 from api.wiring import wiring
 from contracts.audit.acts import By
 from contracts.parties import Caller, Client, JsonObject, Role, Scope
+from contracts.refusals import OrganisationNotFound
 from contracts.registering import require_operator
 
 blueprint = Blueprint("organisations", __name__, description="Registration, by the operator.")
 
 _ORGANISATIONS: Final = "organisations"
+_CLIENTS: Final = "clients"
 _ID: Final = "<string:organisation_id>"
 
 
@@ -90,6 +95,23 @@ def add_client(body: dict[str, Any], organisation_id: str, caller: Caller) -> Js
     return _client_body(client)
 
 
+@blueprint.route(f"/v1/organisations/{_ID}/clients", methods=["GET"])
+@requires(Scope.ORG_ADMIN)
+@blueprint.arguments(page_query(_CLIENTS, str), location="query")
+@blueprint.response(200, ClientListSchema, headers=LINK)
+def list_clients(query: dict[str, Any], organisation_id: str, caller: Caller) -> Response:
+    """List the clients of an organisation, revoked ones too: who gets in for it, how, and to do what."""
+    require_operator(caller)
+    (after,) = query["cursor"] or ("",)
+    with wiring().database.reading() as stores:
+        if stores.parties.find_organisation(organisation_id) is None:
+            raise OrganisationNotFound("There is no organisation of this name.")
+        found = stores.parties.list_clients(organisation_id, after=after, limit=query["limit"] + 1)
+    page, last = cut(found, query["limit"])
+    position = None if last is None else (last.id,)
+    return page_response(_CLIENTS, ClientListSchema, {"clients": [*map(listed_client, page)]}, position)
+
+
 @blueprint.route(f"/v1/organisations/{_ID}/clients/<string:client_id>/keys", methods=["PUT"])
 @requires(Scope.ORG_ADMIN)
 @blueprint.arguments(ClientKeysSchema)
@@ -129,10 +151,4 @@ def add_signing_key(body: dict[str, Any], organisation_id: str, caller: Caller) 
 
 
 def _client_body(client: Client) -> JsonObject:
-    if client.issuer is not None:
-        proof: JsonObject = {"issuer": client.issuer, "subject": client.subject}
-    elif client.jwks_url is not None:
-        proof = {"jwks_url": client.jwks_url}
-    else:
-        proof = {"public_keys": [*client.public_keys]}
-    return {"id": client.id, "scopes": sorted(client.scopes), **proof}
+    return {"id": client.id, "scopes": sorted(client.scopes), **proof_of(client)}

@@ -5,7 +5,7 @@ from marshmallow import Schema, fields, validate
 from api.schemas.fields import DECIMAL, SHORT, SLUG, Form, one_of, text
 from api.schemas.paging import PageSchema
 from contracts.drafting.losses import DEFAULT_CEILING_RHO
-from contracts.parties import Role, Scope
+from contracts.parties import Client, JsonObject, Role, Scope
 from contracts.public_keys import URL_LENGTH_MAX
 
 
@@ -59,6 +59,26 @@ class ClientSchema(ClientKeysSchema):
     subject = text(SHORT, metadata={"description": "What that issuer calls the client."})
 
 
+class ListedClientSchema(Schema):
+    """A client as it is registered: one of `public_keys`, `jwks_url`, or `issuer` and `subject` is what it proves itself
+    with."""
+
+    id = fields.String(required=True)
+    organisation = fields.String(required=True)
+    scopes = fields.List(fields.String(), required=True)
+    public_keys = fields.List(fields.Dict())
+    jwks_url = fields.String()
+    issuer = fields.String()
+    subject = fields.String()
+    created_at = fields.AwareDateTime(format="iso", required=True)
+    revoked_at = fields.AwareDateTime(format="iso", required=True, allow_none=True)
+    revocation_reason = fields.String(required=True, allow_none=True)
+
+
+class ClientListSchema(PageSchema):
+    clients = fields.List(fields.Nested(ListedClientSchema), required=True)
+
+
 class ClientRevocationSchema(Form):
     """Why a client is revoked; kept for ever."""
 
@@ -81,3 +101,19 @@ class SigningKeySchema(Form):
 class RegisteredKeySchema(Schema):
     kid = fields.String(required=True)
     organisation = fields.String(required=True)
+
+
+def proof_of(client: Client) -> JsonObject:
+    """What it proves itself with."""
+    if client.issuer is not None:
+        return {"issuer": client.issuer, "subject": client.subject}
+    if client.jwks_url is not None:
+        return {"jwks_url": client.jwks_url}
+    return {"public_keys": [*client.public_keys]}
+
+
+def listed_client(client: Client) -> JsonObject:
+    """For `ListedClientSchema`."""
+    registered = ("id", "organisation", "created_at", "revoked_at", "revocation_reason")
+    named = {name: getattr(client, name) for name in registered}
+    return {**named, "scopes": sorted(client.scopes), **proof_of(client)}

@@ -17,7 +17,7 @@ from api.problems import MEDIA_TYPE, problem_body
 from api.serving.sockets import SILENCE_SECONDS, DeadlineSocket
 
 UNREADABLE: Final = "The request cannot be read."
-# From the first byte to the end of the head; then for the rest of the request.
+# From the first byte to the end of the head; then for the rest of the request. What an answer has: see the sockets.
 HEAD_SECONDS: Final = SILENCE_SECONDS
 BODY_SECONDS: Final = 60
 _TOO_LONG: Final = {LimitRequestLine: 414, LimitRequestHeaders: 431}
@@ -43,7 +43,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_error(self, _req: object, client: socket.socket, _addr: object, error: BaseException) -> None:
         if isinstance(error, ParseException):
-            log_unreadable(error)
+            log_unreadable()
             status, code, detail = _TOO_LONG.get(type(error), 400), "request-malformed", UNREADABLE
         else:
             log_unexpected(error, None)

@@ -42,6 +42,7 @@ _RETENTION: Final = {
     "submissions": "for ever: a submission id is never accepted for a second draw",
     "contracts": "for ever once proposed; a draft until its drafter changes or discards it",
     "contract_parties": "as long as the contract",
+    "client_proofs": "for ever: nothing that a revoked client proved itself with is taken again",
     "used_assertions": "until the assertion would have expired by itself, a few minutes",
     "revoked_tokens": "until the token would have expired by itself, a few minutes",
     "idempotent_requests": "for a day; of a submission nothing is ever kept there",

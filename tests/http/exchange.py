@@ -16,12 +16,13 @@ from joserfc.jwk import import_key
 
 from adapters.database import open_database
 from adapters.identity.jwks import PublishedKeys
+from adapters.tokens import ASSERTION_TYPE
 from api.auth.access_tokens import AccessTokens, OwnTokens
 from api.auth.guards import public, requires
 from api.auth.jose import named_algorithms, public_members
 from api.auth.keys import TokenKeys, new_private_jwk
 from api.auth.metadata import security_schemes, token_endpoint_url
-from api.auth.routes import JWT_BEARER, blueprint
+from api.auth.routes import blueprint
 from api.limits import RateLimits
 from api.problems import register_problems
 from contracts.parties import Caller, Client, JsonObject, Organisation, Role, Scope
@@ -107,7 +108,7 @@ class Exchange:
         """Post a token request; a form value of None leaves the parameter out."""
         complete = {
             "grant_type": "client_credentials",
-            "client_assertion_type": JWT_BEARER,
+            "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion,
             **form,
         }

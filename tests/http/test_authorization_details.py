@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from adapters.tokens import ASSERTION_TYPE, make_client_assertion
-from api.auth.access_tokens import TokenRefused
+from api.auth.access_tokens import DETAILS_CLAIM, TokenRefused, details_in
 from api.auth.details import ACTIONS, DETAILS_MAX, TEXT_LENGTH_MAX, contracts_for
 from api.auth.metadata import DETAILS_TYPE
 from contracts.parties import JsonObject, Role, Scope
@@ -25,6 +25,9 @@ OTHER, DRAFT = "dsc-other", "dsc-draft"
 OPERATOR = "overseer"
 # What is not under one contract's address and yet keeps to the contracts of a narrowed token; all else is closed to it.
 KEEPING = {"POST /v1/contracts", "GET /v1/contracts", "POST /v1/contract-previews"}
+
+
+_NARROWED: dict[str, str] = {}
 
 
 def detail(contract_id: str = CONTRACT, *actions: str, **changes: Any) -> JsonObject:
@@ -41,10 +44,13 @@ def request_token(small: SmallExchange, name: str, details: Any, **form: str) ->
 
 
 def narrowed(small: SmallExchange, name: str, *details: JsonObject, **form: str) -> dict[str, str]:
-    """Headers with a token that is narrowed to these."""
-    granted = request_token(small, name, list(details), **form)
-    assert granted.status_code == 200, granted.get_json()
-    return {"Authorization": f"Bearer {granted.get_json()['access_token']}"}
+    """Headers with a token that is narrowed to these; the same again for the same, since the clock stands still."""
+    asked = json.dumps([name, details, form])
+    if asked not in _NARROWED:
+        granted = request_token(small, name, list(details), **form)
+        assert granted.status_code == 200, granted.get_json()
+        _NARROWED[asked] = granted.get_json()["access_token"]
+    return {"Authorization": f"Bearer {_NARROWED[asked]}"}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,7 @@ def small(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     assert exchange.post(BRAND, "/v1/contracts", small_contract(id=DRAFT)).status_code == 201
     post(exchange, "fills", {key: rows for key, rows in FILLS.items() if key[1] == "2025-01"})
     yield exchange
+    _NARROWED.clear()
     exchange.wiring.database.close()
 
 
@@ -324,6 +331,13 @@ def test_nothing_of_a_request_gets_into_a_header(small: SmallExchange, injected:
 )
 def test_details_that_are_not_understood_open_nothing(details: Any) -> None:
     assert contracts_for(details, Scope.STATISTICS_READ, "https://parley.example") == frozenset()
+
+
+@pytest.mark.parametrize("written", [None, 0, False, "", [], {}, "all"])
+def test_a_token_claim_that_is_there_narrows_whatever_its_value(written: Any) -> None:
+    details = details_in({DETAILS_CLAIM: written}, DETAILS_CLAIM)
+    assert contracts_for(details, Scope.STATISTICS_READ, "https://parley.example") == frozenset()
+    assert details_in({"details": written}, DETAILS_CLAIM) is None
 
 
 def test_details_that_are_understood_open_what_they_name() -> None:

@@ -17,6 +17,7 @@ from adapters.identity.jwks import HELD_SECONDS, RETRY_SECONDS, PublishedKeys
 from api.auth.external_tokens import ExternalTokens
 from api.auth.issuers import read_issuers
 from api.auth.jose import public_members
+from api.auth.metadata import DETAILS_TYPE
 from api.cli import main
 from contracts.audit.verifying import verify_books
 from contracts.parties import Client, JsonObject, Role, Scope
@@ -26,6 +27,7 @@ from tests.support.identity_provider import IdentityProvider, new_key, serving, 
 from tests.support.small_exchange import SmallExchange
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "accept-tokens-of-your-identity-provider.md"
+NARROWED = "urn:parley:problem:authorization-details-insufficient"
 SHAPES = ("entra", "okta", "keycloak")
 ORGANISATIONS = dict(zip(SHAPES, ("blueridge", "helix", "helix"), strict=True))
 UNREACHABLE = (
@@ -139,6 +141,28 @@ def test_a_scope_of_the_token_that_is_not_registered_is_not_had(house: House) ->
 
 def test_the_audience_may_be_one_of_several(house: House) -> None:
     house.accepts(house.token("keycloak", aud=["account", "https://parley.example"]))
+
+
+def test_scopes_are_parted_by_spaces_and_by_no_other_blank(house: House) -> None:
+    assert house.accepts(house.token("keycloak", scope=" contracts.read  ledger.read"))["scopes"] == [
+        "contracts.read",
+        "ledger.read",
+    ]
+    for blank in ("\u00a0", "\t", "\n", "\u2003"):
+        assert house.call(house.token("keycloak", scope=f"contracts.read{blank}ledger.read")).status_code == 403
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_authorization_details_narrow_a_foreign_token_without_a_word_in_the_file(house: House, shape: str) -> None:
+    """Whatever they are, null too; what is not understood opens nothing."""
+    details = [{"type": DETAILS_TYPE, "identifier": "dsc-small", "actions": ["contracts.read"]}]
+    validate = house.exchange.wiring.access_tokens.validate
+    assert validate(house.token(shape)).details is None
+    assert validate(house.token(shape, authorization_details=details)).details == details
+    for written in (details, [], {}, "", 0, False, None, "all", [{"type": "account_information"}]):
+        payload = json.dumps({**TOKENS[shape]["payload"], "authorization_details": written})
+        answer = house.call(_signed_text(house, shape, payload))
+        assert (answer.status_code, answer.get_json()["type"]) == (403, NARROWED), written
 
 
 def test_keys_are_fetched_once_for_many_tokens(house: House) -> None:

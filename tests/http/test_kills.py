@@ -56,6 +56,7 @@ def sealed_until_reconciled(small: SmallExchange, body: JsonObject) -> int:
 DEBITED = [Point.AFTER_DEBIT, Point.BEFORE_DRAW, Point.AMID_DRAWS, Point.BEFORE_STORE, Point.IN_STORE]
 
 
+@pytest.mark.slow
 def test_whatever_point_it_is_killed_at_the_next_post_gets_the_receipt_and_every_attempt_is_paid(
     agreed: SmallExchange,
 ) -> None:

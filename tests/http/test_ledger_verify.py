@@ -170,6 +170,7 @@ def test_a_submission_that_crashed_is_no_difference_and_is_counted(history: Smal
     assert (verified.entries, verified.releases, verified.unreleased, verified.differences) == (2, 0, 1, ())
 
 
+@pytest.mark.slow
 def test_every_field_of_a_debit_that_is_changed_is_named(history: SmallExchange, vandal: Vandal) -> None:
     changes: dict[str, Any] = {
         "id": "another",
@@ -208,6 +209,7 @@ def test_every_field_of_a_debit_that_is_changed_is_named(history: SmallExchange,
     assert differences(history) == []
 
 
+@pytest.mark.slow
 def test_every_member_of_an_event_that_is_changed_is_named(history: SmallExchange, vandal: Vandal) -> None:
     event = entries_of(history)[FIRST - 1].event
     other: JsonObject = {
@@ -241,6 +243,7 @@ def test_every_member_of_an_event_that_is_changed_is_named(history: SmallExchang
         assert (FIRST, named) in {(difference.sequence, difference.what) for difference in found}, (named, found)
 
 
+@pytest.mark.slow
 def test_every_field_of_a_grant_that_is_changed_is_named(history: SmallExchange, vandal: Vandal) -> None:
     """But for the words of its reason, its id and its time, which nothing else depends on."""
     changes: dict[str, Any] = {
@@ -287,6 +290,7 @@ def test_an_entry_that_was_taken_out_or_put_in_is_noticed(history: SmallExchange
         assert {"sequence", "spent_nano"} <= named
 
 
+@pytest.mark.slow
 def test_every_field_of_a_release_that_is_changed_is_named(history: SmallExchange, vandal: Vandal) -> None:
     """But for its own id, which nothing else depends on."""
     with history.wiring.database.reading() as stores:

@@ -19,7 +19,7 @@ from tests.support.watching import WatchedServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches the server through /proc")
 
-ACCEPTED = ("rows", "columns", "chunked", "one row", "a large body", "resumed", "after the crash")
+ACCEPTED = ("rows", "columns", "chunked", "one row", "a large body", "gzip", "resumed", "after the crash")
 REPLAYED = ("a replay", "a replay with other cells")
 REQUEST_LINE = {
     "event",
@@ -128,9 +128,11 @@ def test_log_lines_say_nothing_that_depends_on_a_body(story: Story) -> None:
 
     assert {frozenset(line) for line in requests} == {frozenset(REQUEST_LINE)}
     assert others == {
-        ("endpoint", "event", "frames", "kind", "level", "timestamp"),  # an error: which, and where
+        ("endpoint", "event", "frames", "kind", "level", "request_id", "timestamp"),  # an error: which, and where
         ("event", "level", "message", "timestamp"),  # gunicorn's, of its processes
-        ("event", "kind", "level", "timestamp"),  # what is no HTTP: in which way
+        ("event", "level", "pid", "timestamp"),  # its master's start
+        ("event", "level", "timestamp"),  # what is no HTTP
+        ("event", "level", "request_id", "timestamp"),  # the same of a body that an app was reading
     }
     submitted = [line for line in requests if line["status"] == 201]
     assert len(submitted) == len(ACCEPTED)

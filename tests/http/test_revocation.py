@@ -22,6 +22,7 @@ from tests.http.test_bad_input import assert_problem
 from tests.support.small_exchange import ISSUER, SmallExchange, server_keys
 
 REVOCATION_URL = ISSUER + REVOCATION_PATH
+EXTERNAL = "https://login.sierra.example"
 USES_MAX = 5000
 
 
@@ -38,7 +39,11 @@ def lite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One for all tests that leave the clock alone and need no particular database."""
     path = tmp_path_factory.mktemp("revocation") / "parley.db"
     copyfile(sqlite_template, path)
-    exchange = SmallExchange(f"sqlite:///{path}", settings_changes=server_keys())
+    trusted = {"issuer": EXTERNAL, "jwks_uri": f"{EXTERNAL}/keys", "audience": ISSUER}
+    issuers = path.with_name("issuers.json")
+    issuers.write_text(json.dumps({"issuers": [trusted | {"client_claim": "client_id", "scopes_claim": "scope"}]}))
+    changes = server_keys() | {"PARLEY_ISSUERS_FILE": str(issuers)}
+    exchange = SmallExchange(f"sqlite:///{path}", settings_changes=changes)
     yield exchange
     exchange.wiring.database.close()
 
@@ -187,7 +192,23 @@ def test_a_receipt_or_assertion_is_no_token(lite: SmallExchange) -> None:
         assert not stores.tokens.is_revoked(jti)
 
 
+def test_a_token_of_an_external_issuer_is_not_said_to_be_revoked(lite: SmallExchange) -> None:
+    """RFC 7009 2.2.1: here it would go on opening what it opens. Who is no client learns nothing."""
+    for written in ("{}", " {}\n"):
+        token = written.format(forged(lite, {"kid": "theirs"}, iss=EXTERNAL))
+        assert_refused(revoke(lite, "sierra", token), "unsupported_token_type")
+        assert_not_authenticated(revoke(lite, "sierra", token, client_assertion="a.b.c"))
+
+
 # --- the request
+
+
+def test_blanks_around_a_token_are_ignored_where_it_is_revoked_as_where_it_is_used(lite: SmallExchange) -> None:
+    for written in (" {}\n", "{}\r\n", "\t{}", "{}\u00a0"):
+        token = new_token(lite)
+        assert use(lite.app, f"  {token} ").status_code == 200
+        assert_revoked(revoke(lite, "sierra", written.format(token)))
+        assert_problem(use(lite.app, token), 401, "token-revoked")
 
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "", "urn:x\r\nSet-Cookie: a=b", "\u00e9" * 300])

@@ -108,6 +108,12 @@ def test_a_scope_that_is_not_registered_is_refused_and_never_dropped(exchange: E
     assert_refused(exchange.ask(exchange.assertion(), scope=scope), "invalid_scope")
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\t", "\n", "\r\n", "\u2003", "  ", "\x1f", '"', "\\"])
+def test_scopes_are_parted_by_one_space_and_nothing_else(exchange: Exchange, blank: str) -> None:
+    for scope in (f"contracts.read{blank}submissions.write", f"contracts.read{blank}", f"{blank}contracts.read"):
+        assert_refused(exchange.ask(exchange.assertion(), scope=scope), "invalid_scope")
+
+
 def test_a_client_without_scopes_gets_no_token(exchange: Exchange) -> None:
     key = exchange.keys["helix"]
     idle = exchange.add_client("helix", public_members(key), scopes=frozenset[Scope]())
@@ -175,6 +181,17 @@ def test_a_missing_grant_type_is_a_malformed_request(exchange: Exchange) -> None
     assert_refused(exchange.ask(exchange.assertion(), grant_type=None), "invalid_request", "grant_type is missing.")
 
 
+def test_a_resource_may_be_this_api_and_no_other(exchange: Exchange) -> None:
+    """RFC 8707. Who the client is comes first."""
+    for resource in (AUDIENCE, ""):
+        granted = exchange.ask(exchange.assertion(), resource=resource)
+        assert opened(granted.get_json()["access_token"])[1]["aud"] == AUDIENCE
+    for resource in (ISSUER, f"{AUDIENCE}/", f"{AUDIENCE}#x", f" {AUDIENCE}", "https://other.example", "x"):
+        refused = exchange.ask(exchange.assertion(), resource=resource)
+        assert_refused(refused, "invalid_target", f"resource may be left out, or is {AUDIENCE}.")
+    assert_not_authenticated(exchange.ask("a.b.c", resource="x"))
+
+
 def test_a_repeated_parameter_is_a_malformed_request(exchange: Exchange) -> None:
     answer = exchange.http().post(
         "/oauth/token", data={"grant_type": "client_credentials", "scope": ["contracts.read", "ledger.read"]}
@@ -228,6 +245,22 @@ def test_the_metadata_document_is_valid_and_true(exchange: Exchange) -> None:
     assert metadata["grant_types_supported"] == ["client_credentials"]
     assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
     assert metadata["scopes_supported"] == [scope.value for scope in Scope]
+
+
+def test_the_smart_configuration_is_what_the_profile_asks_of_backend_services(exchange: Exchange) -> None:
+    """SMART App Launch 2.2, Conformance and Backend Services; without OpenID Connect an issuer is to be left out."""
+    answer = exchange.http().get("/.well-known/smart-configuration")
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    smart = answer.get_json()
+    assert (smart.pop("capabilities"), smart.pop("code_challenge_methods_supported")) == (
+        ["client-confidential-asymmetric"],
+        ["S256"],
+    )
+    assert {"RS384", "ES384"} <= set(smart["token_endpoint_auth_signing_alg_values_supported"])
+    required = {"token_endpoint", "grant_types_supported", "token_endpoint_auth_methods_supported", "scopes_supported"}
+    assert required <= smart.keys()
+    assert "issuer" not in smart
+    assert smart.items() <= exchange.http().get("/.well-known/oauth-authorization-server").get_json().items()
 
 
 def test_the_key_set_holds_no_private_member(exchange: Exchange) -> None:

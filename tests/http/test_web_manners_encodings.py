@@ -266,6 +266,7 @@ PUBLISHED = (
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/.well-known/parley-receipt-keys.json",
+    "/.well-known/smart-configuration",
 )
 
 

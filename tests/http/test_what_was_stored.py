@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from adapters.database.stores.remembered import Memory
 from adapters.database.tables import contracts, releases
 from contracts import terms
 from contracts.refusals import AlreadyExists
@@ -39,6 +40,7 @@ def test_a_contract_altered_in_the_database_takes_no_submission(
     weaker = document | {"rules": document["rules"] | {"min_payers": 1}}
     altered(agreed.url, contracts.update().values(document=weaker))
     monkeypatch.setattr(terms, "_READ", terms.ReadTerms(2**20))  # as after a restart
+    monkeypatch.setattr(agreed.wiring.database, "_memory", Memory())
 
     assert_problem(agreed.submit("blueridge", fills()), 500, "internal")
     assert agreed.traces()["releases"] == 0

@@ -181,6 +181,7 @@ def test_a_rate_that_forgets_the_covariance_of_its_part_and_whole_alarms(
     assert alarm(usual, 1000, "noise", figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", ["difference of counts, fitted", "difference of rates, fitted"])
 def test_a_contrast_that_forgets_what_two_strata_share_alarms(monkeypatch: pytest.MonkeyPatch, figure: str) -> None:
     """Covered 92% of the time: with as many draws as the others it would be missed once in forty runs."""

@@ -24,6 +24,7 @@ from tests.support.watching import Opening, WatchedServer
 
 LARGEST_BODY: Final = 2_000_000
 JSON: Final = "Content-Type: application/json"
+GZIP: Final = {"Content-Encoding": "gzip"}
 
 
 @dataclass
@@ -108,7 +109,7 @@ def in_pieces(body: JsonObject) -> Iterator[bytes]:
 
 
 def accept(sender: Sender, interrupted: JsonObject) -> None:
-    """As rows, as columns, in chunks, again, and again after the first run was killed."""
+    """As rows, as columns, in chunks, compressed, again, and again after the first run was killed."""
     rows = marked("2025-03")
     sender.send("rows", rows)
     sender.send("a replay", rows)
@@ -117,6 +118,7 @@ def accept(sender: Sender, interrupted: JsonObject) -> None:
     sender.send("chunked", in_pieces(marked("2025-05")))
     sender.send("one row", marked("2025-06", rows=marked_rows()[:1]))
     sender.send("a large body", padded("2025-07"))
+    sender.send("gzip", gzip.compress(json.dumps(marked("2025-10")).encode()), **GZIP)
     time.sleep(1.1)  # until the lease of the killed attempt is over
     sender.send("resumed", interrupted)
     sender.send("a period twice", marked("2025-03"))
@@ -163,7 +165,10 @@ def refuse(sender: Sender) -> None:
     sender.send("a form at the token endpoint", b"a=" + text, "application/x-www-form-urlencoded", "/oauth/token")
     for path in (SUBMISSIONS, "/oauth/token"):
         sender.send(f"a large file at {path}", *multipart(text), path=path)
-    sender.send("gzip", gzip.compress(text), **{"Content-Encoding": "gzip"})
+    sender.send("another encoding", text, **{"Content-Encoding": "br"})
+    sender.send("gzip that is none", text, **GZIP)
+    sender.send("gzip that ends too soon", gzip.compress(text)[:-9], **GZIP)
+    sender.send("gzip of too much", gzip.compress(text + b" " * LARGEST_BODY), **GZIP)
     sender.send("too large", text + b" " * LARGEST_BODY)
     sender.send("too large, in chunks", iter([text, *[b" " * 100_000] * 30]))
 

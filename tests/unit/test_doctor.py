@@ -216,6 +216,7 @@ class Failing:
         raise DrawFailed
 
 
+@pytest.mark.slow
 def test_the_real_noise_source_passes_many_times() -> None:
     for _ in range(10):
         assert statuses(check_draws(DiscreteGaussian())) == [Status.OK]

@@ -91,8 +91,8 @@ def told(stage: Stage, all_signed: bool, when: str, suspended: str, terminated: 
     rules = [
         (newer == "binding", Status.SUPERSEDED),
         (newer in ("unsigned", "signed for later") and not all_signed, Status.SUPERSEDED),
+        (when == "after", Status.EXPIRED),  # it had, when the contract was terminated
         (terminated, Status.TERMINATED),
-        (when == "after", Status.EXPIRED),
         (not all_signed, Status.PROPOSED),
         (suspended != "no", Status.SUSPENDED),
         (when == "before", Status.SIGNED),

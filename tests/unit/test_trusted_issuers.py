@@ -41,7 +41,7 @@ def test_without_a_shape_the_tokens_are_as_rfc_9068_has_them(tmp_path: Path) -> 
     (trusted,) = read(tmp_path, entry())
     assert (trusted.algorithms, trusted.types) == (("RS256",), ("at+jwt", "application/at+jwt"))
     assert (trusted.untyped, trusted.max_lifetime_seconds) == (False, 7200)
-    assert (trusted.require, trusted.forbid, trusted.details_claim) == ({}, frozenset(), None)
+    assert (trusted.require, trusted.forbid, trusted.details_claim) == ({}, frozenset(), "authorization_details")
 
 
 def test_what_the_file_says_goes_before_its_shape_and_adds_to_what_that_requires(tmp_path: Path) -> None:
@@ -87,6 +87,7 @@ def test_scopes_may_have_a_prefix_or_other_names_at_the_issuer(tmp_path: Path) -
         ({"shape": "auth0"}, "/issuers/0/shape one of entra, okta, keycloak"),
         ({"shape": ["okta"]}, "/issuers/0/shape a text"),
         ({"client_claim": None}, "/issuers/0/client_claim is required"),
+        ({"details_claim": ""}, "/issuers/0/details_claim a text of 1 to 255"),
         ({"scope_names": {"Ask": ["everything"]}}, "/issuers/0/scope_names/Ask/0 one of contracts.read"),
         ({"require": {"ver": None}}, "/issuers/0/require/ver"),
         ({"require": {"ver": []}}, "/issuers/0/require/ver a text, a whole number"),

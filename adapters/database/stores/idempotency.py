@@ -20,31 +20,24 @@ class SqlIdempotencyStore:
         self._connection.execute(sa.delete(idempotent_requests).where(idempotent_requests.c.expires_at < now))
         # On PostgreSQL what stood in the way of the insert may be released before it is read.
         while not insert_new(self._connection, idempotent_requests, to_row(request)):
-            earlier = self._lock(request)
+            earlier = self._find(request)
             if earlier is not None:
-                return None if self._take_over(request, earlier, now) else earlier
+                return earlier
         return None
 
     def answer(self, request: IdempotentRequest) -> None:
         if request.contract_id is None or self._hold_version(request):
-            self._connection.execute(sa.update(idempotent_requests).where(_held(request)).values(**to_row(request)))
+            self._connection.execute(sa.update(idempotent_requests).where(_unanswered(request)).values(**to_row(request)))
         else:
             self.release(request)
 
     def release(self, request: IdempotentRequest) -> None:
-        self._connection.execute(sa.delete(idempotent_requests).where(_held(request)))
+        self._connection.execute(sa.delete(idempotent_requests).where(_unanswered(request)))
 
-    def _lock(self, request: IdempotentRequest) -> IdempotentRequest | None:
-        query = select_fields(idempotent_requests, IdempotentRequest).where(_same_key(request)).with_for_update()
+    def _find(self, request: IdempotentRequest) -> IdempotentRequest | None:
+        query = select_fields(idempotent_requests, IdempotentRequest).where(_same_key(request))
         row = self._connection.execute(query).mappings().one_or_none()
         return IdempotentRequest(**row) if row else None
-
-    def _take_over(self, request: IdempotentRequest, earlier: IdempotentRequest, now: datetime) -> bool:
-        """True if the earlier one died: it has no answer, its time is over, and it was the same."""
-        lost = earlier.status is None and earlier.lease_until < now and earlier.fingerprint == request.fingerprint
-        if lost:
-            self._connection.execute(sa.update(idempotent_requests).where(_held(earlier)).values(**to_row(request)))
-        return lost
 
     def _hold_version(self, request: IdempotentRequest) -> bool:
         """Whether the version is there; nobody discards it before the transaction ends, for which the first version's
@@ -61,10 +54,5 @@ def _same_key(request: IdempotentRequest) -> sa.ColumnElement[bool]:
     return sa.and_(idempotent_requests.c.client_id == request.client_id, idempotent_requests.c.key == request.key)
 
 
-def _held(request: IdempotentRequest) -> sa.ColumnElement[bool]:
-    """The row while it is still this request's own, without an answer."""
-    return sa.and_(
-        _same_key(request),
-        idempotent_requests.c.lease_until == request.lease_until,
-        idempotent_requests.c.status.is_(None),
-    )
+def _unanswered(request: IdempotentRequest) -> sa.ColumnElement[bool]:
+    return sa.and_(_same_key(request), idempotent_requests.c.status.is_(None))

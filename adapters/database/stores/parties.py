@@ -8,13 +8,15 @@ import sqlalchemy as sa
 from adapters.database.short_lived import revoked_tokens
 from adapters.database.stores.rows import bytewise, insert_new, is_after, select_fields, to_row
 from adapters.database.tables import (
+    client_proofs,
     clients,
     organisations,
     population_events,
     populations,
     signing_keys,
 )
-from contracts.parties import Bearer, Client, Organisation, Population, Scope, SigningKey
+from contracts.parties import Bearer, Client, Holder, Organisation, Population, Scope, SigningKey
+from contracts.proofs import proofs_of
 from contracts.records import PopulationEvent
 from contracts.refusals import AlreadyExists
 from contracts.signing import thumbprint
@@ -93,6 +95,7 @@ class SqlPartyStore:
         row = to_row(client) | {"scopes": sorted(client.scopes), "public_keys": [*client.public_keys]}
         if not insert_new(self._connection, clients, row):
             raise AlreadyExists(f"There is a client {client.id} already.")
+        self._remember_proofs(client)
 
     def find_client(self, client_id: str) -> Client | None:
         query = select_fields(clients, Client).where(clients.c.id == client_id)
@@ -117,9 +120,12 @@ class SqlPartyStore:
     def replace_client_keys(self, client: Client) -> None:
         keys = {"public_keys": [*client.public_keys], "jwks_url": client.jwks_url}
         self._connection.execute(sa.update(clients).where(clients.c.id == client.id).values(**keys))
+        self._remember_proofs(client)
 
-    def list_clients(self, organisation_id: str) -> list[Client]:
-        query = select_fields(clients, Client).where(clients.c.organisation == organisation_id).order_by(clients.c.id)
+    def list_clients(self, organisation_id: str, *, after: str = "", limit: int | None = None) -> list[Client]:
+        place = bytewise(self._connection, clients.c.id)
+        own = clients.c.organisation == organisation_id
+        query = select_fields(clients, Client).where(own, place > after).order_by(place).limit(limit)
         return [_client(row) for row in self._connection.execute(query).mappings()]
 
     def lock_client(self, client_id: str) -> Client | None:
@@ -127,9 +133,10 @@ class SqlPartyStore:
         row = self._connection.execute(query).mappings().one_or_none()
         return _client(row) if row else None
 
-    def list_revoked_clients(self) -> list[Client]:
-        query = select_fields(clients, Client).where(clients.c.revoked_at.is_not(None)).order_by(clients.c.id)
-        return [_client(row) for row in self._connection.execute(query).mappings()]
+    def list_holders(self, proof: str) -> list[Holder]:
+        found = sa.select(clients.c.organisation, clients.c.revoked_at.is_not(None)).distinct()
+        query = found.join_from(client_proofs, clients).where(client_proofs.c.proof == proof)
+        return [Holder(organisation, bool(revoked)) for organisation, revoked in self._connection.execute(query)]
 
     def revoke_client(self, client: Client) -> None:
         revoked = {"revoked_at": client.revoked_at, "revocation_reason": client.revocation_reason}
@@ -167,6 +174,10 @@ class SqlPartyStore:
             .values(revoked_at=key.revoked_at, revocation_reason=key.revocation_reason, compromised=key.compromised)
         )
         self._connection.execute(statement)
+
+    def _remember_proofs(self, client: Client) -> None:
+        for proof in proofs_of(client):
+            insert_new(self._connection, client_proofs, {"proof": proof, "client_id": client.id})
 
     def _find_key(self, query: sa.Select[Any]) -> SigningKey | None:
         row = self._connection.execute(query).mappings().one_or_none()

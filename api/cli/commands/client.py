@@ -5,10 +5,19 @@ from pathlib import Path
 import click
 
 from api.cli.jwks import read_public_key
-from api.cli.operating import checked, registering
-from api.cli.output import say
-from api.schemas.organisations import ClientKeysSchema, ClientRevocationSchema, ClientSchema
-from contracts.parties import JsonObject, Scope
+from api.cli.operating import checked, operating, registering
+from api.cli.output import say, say_json, say_table
+from api.cli.proof_warnings import warn_of_proof
+from api.schemas.organisations import (
+    ClientKeysSchema,
+    ClientListSchema,
+    ClientRevocationSchema,
+    ClientSchema,
+    listed_client,
+)
+from contracts.parties import Client, JsonObject, Scope
+from contracts.ports import Stores
+from contracts.refusals import OrganisationNotFound
 
 _with_public_keys = click.option(
     "--public-key",
@@ -29,7 +38,7 @@ def _read(key_files: tuple[Path, ...]) -> list[JsonObject] | None:
 
 @click.group()
 def client() -> None:
-    """Register and revoke clients, and rotate their keys, as the operator on the database of PARLEY_DATABASE_URL."""
+    """Register, list and revoke clients, rotate their keys: the operator, on the database of PARLEY_DATABASE_URL."""
 
 
 @client.command(
@@ -71,6 +80,24 @@ def add(
         keys = tuple(body.get("public_keys", ()))
         operator.add_client(organisation, body["id"], allowed, keys, jwks_url=jwks_url, issuer=issuer, subject=subject)
     say(f"Client {client_id} of {organisation} is registered with the scopes {', '.join(sorted(allowed))}.")
+    warn_of_proof(jwks_url, issuer)
+
+
+@client.command("list", epilog="\b\nExamples:\n  parley client list\n  parley client list --organisation sierra --json")
+@click.option("--organisation", metavar="ID", help="Only its clients; those of all unless given.")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON, with the public keys.")
+def list_clients(organisation: str | None, as_json: bool) -> None:
+    """List who gets in: each client, for whom, how it proves itself, and what it may do; revoked ones too."""
+    with operating() as database, database.reading() as stores:
+        found = [each for name in _organisations(stores, organisation) for each in stores.parties.list_clients(name)]
+    if as_json:
+        listed = {"clients": [*map(listed_client, found)]}
+        say_json({"clients": ClientListSchema().dump(listed)["clients"]})
+    elif found:
+        headings = ("client", "organisation", "registered", "standing", "proves itself with", "scopes")
+        say_table(headings, map(_line, found))
+    else:
+        say("There are none.")
 
 
 @client.command(
@@ -88,8 +115,8 @@ def rotate(client_id: str, key_files: tuple[Path, ...], jwks_url: str | None) ->
     body = checked(ClientKeysSchema(), public_keys=_read(key_files), jwks_url=jwks_url)
     with registering() as operator:
         changed = operator.replace_client_keys(client_id, tuple(body.get("public_keys", ())), jwks_url=jwks_url)
-    now = changed.jwks_url or ", ".join(key["kid"] for key in changed.public_keys)
-    say(f"Client {client_id} of {changed.organisation} proves itself with {now}.")
+    say(f"Client {client_id} of {changed.organisation} proves itself with {_proof(changed)}.")
+    warn_of_proof(jwks_url, None)
 
 
 @client.command(epilog="\b\nExample:\n  parley client revoke sierra-app --reason 'its key was stolen'")
@@ -103,3 +130,30 @@ def revoke(client_id: str, reason: str) -> None:
     with registering() as operator:
         revoked = operator.revoke_client(client_id, body["reason"])
     say(f"Client {client_id} of {revoked.organisation} is revoked: it gets in no more.")
+
+
+def _organisations(stores: Stores, named: str | None) -> list[str]:
+    """Whose clients are asked for. Raises OrganisationNotFound."""
+    if named is None:
+        return [organisation.id for organisation in stores.parties.list_organisations()]
+    if stores.parties.find_organisation(named) is None:
+        raise OrganisationNotFound("There is no organisation of this name.")
+    return [named]
+
+
+def _line(client: Client) -> tuple[str, ...]:
+    registered = client.created_at.date().isoformat()
+    scopes = ", ".join(sorted(client.scopes))
+    return (client.id, client.organisation, registered, _standing(client), _proof(client), scopes)
+
+
+def _proof(client: Client) -> str:
+    if client.issuer is not None:
+        return f"tokens of {client.issuer} for {client.subject}"
+    return client.jwks_url or ", ".join(key["kid"] for key in client.public_keys)
+
+
+def _standing(client: Client) -> str:
+    if client.revoked_at is None:
+        return "current"
+    return f"revoked {client.revoked_at.date().isoformat()}: {client.revocation_reason}"

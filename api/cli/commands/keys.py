@@ -22,11 +22,13 @@ from contracts.signing import KeyStatement, sign_key_statement
 # SMART Backend Services asks clients for ES384, contracts take it too; what reads our tokens knows ES256.
 _ALGORITHMS: Final = {"client": "ES384", "signing": "ES384", "token": "ES256", "receipt": "ES384"}
 _NEXT: Final = {
-    "client": "The operator registers the public key: parley client add ID --public-key {}",
-    "signing": "Your first: the operator registers it: parley keys add --organisation ID --public-key {}\n"
-    "To replace one:  parley keys rotate",
-    "token": "The exchange reads the private key from PARLEY_TOKEN_KEY_FILE and publishes the public one.",
-    "receipt": "The exchange reads the private key from PARLEY_RECEIPT_KEY_FILE and publishes the public one.",
+    "client": ("The operator registers the public key: parley client add ID --public-key {}",),
+    "signing": (
+        "Your first: the operator registers it: parley keys add --organisation ID --public-key {}",
+        "To replace one: parley keys rotate",
+    ),
+    "token": ("The exchange reads the private key from PARLEY_TOKEN_KEY_FILE and publishes the public one.",),
+    "receipt": ("The exchange reads the private key from PARLEY_RECEIPT_KEY_FILE and publishes the public one.",),
 }
 
 
@@ -60,7 +62,8 @@ def new(use: str, out: Path) -> None:
     say(f"Private key: {out} (keep it)")
     say(f"Public key:  {public_file}")
     say(f"Key id:      {key['kid']}")
-    say(_NEXT[use].format(public_file))
+    for line in _NEXT[use]:
+        say(line.format(public_file))
 
 
 @keys.command(epilog="\b\nExample:\n  parley keys add --organisation sierra --public-key sierra-signing.pub.json")

@@ -1,7 +1,11 @@
 """Clients that publish their keys or come from another issuer, revoked tokens, and requests that are not repeated."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
+
+from contracts.signing import find_thumbprint
 
 revision = "0008"
 down_revision = "0007"
@@ -11,6 +15,8 @@ depends_on = None
 
 def upgrade() -> None:
     _extend_clients()
+    _make_client_proofs()
+    _fill_in_client_proofs()
     _make_revoked_tokens()
     _make_idempotent_requests()
 
@@ -27,6 +33,35 @@ def _extend_clients() -> None:
         clients.create_unique_constraint(op.f("uq_clients_issuer_subject"), ["issuer", "subject"])
         clients.create_check_constraint("issuer_with_subject", "(issuer IS NULL) = (subject IS NULL)")
         clients.create_check_constraint("one_way_to_prove_itself", "issuer IS NULL OR jwks_url IS NULL")
+
+
+def _make_client_proofs() -> None:
+    op.create_table(
+        "client_proofs",
+        sa.Column(
+            "proof",
+            sa.Text(),
+            nullable=False,
+            comment="RFC 7638 thumbprint of a key, or a jwks_url in normal form.",
+        ),
+        sa.Column("client_id", sa.Text(), nullable=False, comment="Client that has or had it."),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_client_proofs_client_id")),
+        sa.PrimaryKeyConstraint("proof", "client_id", name=op.f("pk_client_proofs")),
+        comment=(
+            "All that clients were ever registered to prove themselves with, so that nothing of a revoked one comes back."
+        ),
+    )
+
+
+def _fill_in_client_proofs() -> None:
+    """The keys of the clients that there are; until now they never changed, and none were at a URL."""
+    clients = sa.table("clients", sa.column("id", sa.Text), sa.column("public_keys", sa.Text))
+    proofs = sa.table("client_proofs", sa.column("proof", sa.Text), sa.column("client_id", sa.Text))
+    connection = op.get_bind()
+    for client in connection.execute(sa.select(clients)).all():
+        found = {find_thumbprint(key) for key in json.loads(client.public_keys)} - {None}
+        for proof in sorted(filter(None, found)):
+            connection.execute(sa.insert(proofs).values(proof=proof, client_id=client.id))
 
 
 def _make_revoked_tokens() -> None:
@@ -51,7 +86,7 @@ def _make_idempotent_requests() -> None:
             "fingerprint",
             sa.Text(),
             nullable=False,
-            comment="SHA-256 (hex) of what was asked: method, address, body and more.",
+            comment="HMAC-SHA-256 (hex) of what was asked: method, address, body and more.",
         ),
         sa.Column(
             "lease_until",
