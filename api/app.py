@@ -25,6 +25,7 @@ from api.routes.statistics import blueprint as statistics
 from api.routes.submissions import blueprint as submissions
 from api.routes.suspensions import blueprint as suspensions
 from api.settings import Settings, SettingsInvalid
+from api.token_log import register_token_log
 from api.versions import register_deprecations
 from api.wiring import wire
 from contracts.ports import Clock
@@ -72,6 +73,7 @@ def describe_app(max_body_bytes: int = 1) -> Flask:
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class not
     register_request_log(app)
+    register_token_log(app)
     register_http_rules(app, max_body_bytes)
     register_limit_headers(app)
     register_deprecations(app)

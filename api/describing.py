@@ -4,27 +4,27 @@ path are, and forms that generators in any language can read.
 Refusals are the same for like routes, so they follow here from what a route takes instead of standing at each.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from api.described_headers import HEADERS, add_headers, references
 from api.idempotency import KEY
+from api.meanings import explain_members
 from api.schemas.fields import ENUM_NAME, KEY_PATTERN
 from contracts.parties import JsonObject
 
 PROBLEM_TYPE: Final = "application/problem+json"
 _SCHEMAS: Final = "#/components/schemas/"
-_TEXT: Final = {"type": "string"}
-_SECONDS: Final = {"type": "integer", "minimum": 0}
-_CHALLENGE: Final = {"WWW-Authenticate": {"description": "What would let you in (RFC 6750).", "schema": _TEXT}}
-_WAIT: Final = {"Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS}}
+_CHALLENGE: Final = ("WWW-Authenticate",)
+_WAIT: Final = ("Retry-After",)
 
 # status: name, description, headers, and an example of its problem document as (code, detail, further members).
-_REFUSALS: Final[dict[str, tuple[str, str, JsonObject, tuple[str, str, JsonObject]]]] = {
+_REFUSALS: Final[dict[str, tuple[str, str, tuple[str, ...], tuple[str, str, JsonObject]]]] = {
     "400": (
         "Malformed",
         "The request cannot be read.",
-        {},
+        (),
         ("request-malformed", "The body is not JSON.", {}),
     ),
     "401": (
@@ -42,7 +42,7 @@ _REFUSALS: Final[dict[str, tuple[str, str, JsonObject, tuple[str, str, JsonObjec
     "404": (
         "NotFound",
         "There is no such thing, or you are not to know of it.",
-        {},
+        (),
         ("contract-not-found", "There is no contract of this id.", {}),
     ),
     "409": (
@@ -54,25 +54,25 @@ _REFUSALS: Final[dict[str, tuple[str, str, JsonObject, tuple[str, str, JsonObjec
     "412": (
         "Changed",
         "`If-Match` names another draft than the one there is.",
-        {},
+        (),
         ("draft-changed", "The draft was changed since you read it.", {}),
     ),
     "413": (
         "TooLarge",
         "The body is larger than this exchange takes.",
-        {},
+        (),
         ("body-too-large", "The body is larger than this exchange takes.", {}),
     ),
     "415": (
         "MediaTypeUnsupported",
         "The body is of another media type, or encoded.",
-        {"Accept": {"description": "The media type that is taken.", "schema": _TEXT}},
+        ("Accept",),
         ("media-type-unsupported", "This route takes application/json.", {}),
     ),
     "422": (
         "Invalid",
         "The input has faults; `errors` names each.",
-        {},
+        (),
         (
             "input-invalid",
             "The input has faults.",
@@ -82,13 +82,13 @@ _REFUSALS: Final[dict[str, tuple[str, str, JsonObject, tuple[str, str, JsonObjec
     "428": (
         "IfMatchMissing",
         "`If-Match` is missing.",
-        {},
+        (),
         ("if-match-missing", "Send the ETag with which you read the draft as If-Match.", {}),
     ),
     "429": (
         "TooManyRequests",
-        "Your organisation asks too often.",
-        _WAIT,
+        "Your organisation asks too often, or your address without a good token.",
+        ("RateLimit", "RateLimit-Policy", "Retry-After"),
         ("rate-limited", "This organisation has asked 1200 times in 60 s; wait 14 s.", {}),
     ),
     "5XX": (
@@ -107,14 +107,16 @@ _PATH_PARTS: Final = {
     "feed_name": "A feed of the contract.",
     "name": "A statistic, such as `adherence_rate`; `GET .../statistics` lists those that you may ask.",
 }
+_EXACTLY_ONE: Final = {"Submission": ("rows", "columns", "release")}
+_UNLIMITED: Final = ("/healthz", "/readyz")
 _METHODS: Final = ("get", "post", "put", "delete", "patch")
 # What flask-smorest puts in by itself, which says less.
 _ITS_OWN: Final = ("DEFAULT_ERROR", "UNPROCESSABLE_ENTITY")
 Operation = tuple[str, str, JsonObject, list[JsonObject]]
 
 
-def complete(document: JsonObject) -> JsonObject:
-    """The document of routes and schemas, with the rest."""
+def complete(document: JsonObject, docstrings: Mapping[str, str]) -> JsonObject:
+    """The document of routes and schemas, with the rest. docstrings: of the classes of the schemas, by schema."""
     enumerations: JsonObject = {}
     found: JsonObject = _each(document, partial(_readable_elsewhere, enumerations))
     components = found["components"]
@@ -132,13 +134,19 @@ def complete(document: JsonObject) -> JsonObject:
         used.update(missing)
         responses |= {status: {"$ref": f"#/components/responses/{_REFUSALS[status][0]}"} for status in missing}
         operation["responses"] = dict(sorted(responses.items()))
+        add_headers(path, method, operation, parameters)
         for parameter in parameters:
             if parameter["in"] == "path":
                 parameter.setdefault("description", _PATH_PARTS[parameter["name"]])
     kept = {name: response for name, response in components["responses"].items() if name not in _ITS_OWN}
     components["responses"] = kept | dict(_response(status) for status in _REFUSALS if status in used)
+    components["headers"] = HEADERS
     _leave_room(found)
     components["schemas"] = {name: schemas[name] for schemas in [components["schemas"]] for name in _reached(found)}
+    explain_members(components["schemas"], docstrings)
+    for name, members in _EXACTLY_ONE.items():
+        # Not a bare oneOf, of which generators make a union of types without members.
+        components["schemas"][name] |= {"if": {"oneOf": [{"required": [member]} for member in members]}, "else": False}
     return found
 
 
@@ -160,9 +168,11 @@ def _refusals(path: str, method: str, operation: JsonObject, parameters: list[Js
     if any(parameter["name"] == KEY for parameter in parameters):
         yield from ("400", "409", "422")
     if operation["security"]:
-        yield from ("401", "403", "429")
+        yield from ("401", "403")
         if method != "get" or "contract_id" in path:
             yield "409"
+    if path not in _UNLIMITED:
+        yield "429"
     if "path" in places:
         yield "404"
     if_match = next((parameter for parameter in parameters if parameter["name"] == "If-Match"), None)
@@ -181,7 +191,7 @@ def _response(status: str) -> tuple[str, JsonObject]:
         **members,
     }
     content = {PROBLEM_TYPE: {"schema": {"$ref": f"{_SCHEMAS}Problem"}, "example": example}}
-    return name, {"description": description, **({"headers": headers} if headers else {}), "content": content}
+    return name, {"description": description, "headers": references("X-Request-Id", *headers), "content": content}
 
 
 def _readable_elsewhere(enumerations: JsonObject, node: JsonObject) -> JsonObject:

@@ -14,13 +14,16 @@ from api.idempotency import with_keys
 from api.problems import http_response
 from api.schemas.fields import ProblemSchema
 from api.versions import mark_deprecated
+from contracts.parties import JsonObject
 
 VERSION: Final = "1"
 _DESCRIPTION: Final = (
     "Insurers post longitudinal claims aggregates, brands post outcome aggregates, and both read joint statistics that "
     "reveal almost nothing about any single person; the ledger says how much. A provider's period is measured once, "
     "under differential privacy, and answered for ever: every answer is post-processing of stored noisy releases. "
-    "Every error is a problem document (RFC 9457) with a stable type, `urn:parley:problem:<code>`."
+    "Every error is a problem document (RFC 9457) with a stable type, `urn:parley:problem:<code>`. "
+    "A JSON body may be sent with `Content-Encoding: gzip`, and answers to GET are compressed for whoever sends "
+    "`Accept-Encoding: gzip`. A POST with an `Idempotency-Key` can be repeated after a lost answer: it is done once."
 )
 _SERVERS: Final = (
     {"url": "/", "description": "The exchange that serves this document."},
@@ -59,6 +62,11 @@ class ParleyApi(Api):
                 self.spec.tag({"name": blueprint.name, "description": blueprint.description})
             return dict(self.spec.to_dict())
 
+    def docstrings(self) -> dict[str, str]:
+        """Of the classes of the schemas described so far, by the name of the schema."""
+        known = self.ma_plugin.converter.refs
+        return {name: key[0].__doc__ for key, name in known.items() if key[0].__doc__}
+
     def handle_http_exception(self, error: HTTPException) -> Any:
         return http_response(error)
 
@@ -80,6 +88,18 @@ def register_api(app: Flask) -> ParleyApi:
 def openapi_yaml(app: Flask) -> str:
     """The document as YAML, in a stable order; written once, since anybody may ask for it."""
     if "parley_openapi" not in app.extensions:
-        document = mark_deprecated(app, complete(with_keys(app.extensions["parley_api"].describe())))
-        app.extensions["parley_openapi"] = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+        api = app.extensions["parley_api"]
+        document = mark_deprecated(app, complete(with_keys(api.describe()), api.docstrings()))
+        app.extensions["parley_openapi"] = _write(document)
     return str(app.extensions["parley_openapi"])
+
+
+class _Plain(yaml.SafeDumper):
+    """Not every reader of OpenAPI knows YAML's anchors."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
+def _write(document: JsonObject) -> str:
+    return str(yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120))

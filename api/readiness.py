@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from typing import Final
 
-from adapters.database import DatabaseUnavailable, SchemaStale, SqlDatabase, check_schema_of, has_ledger
+from adapters.database import DatabaseUnavailable, SchemaStale, SqlDatabase, check_schema_of
 from contracts.ports import Witness, WitnessDamaged
 from contracts.refusals import WitnessUnavailable
 
@@ -85,4 +85,7 @@ class ReadinessProbe:
         empty was lost, or its disk is not mounted."""
         if not self._file.parent.is_dir():
             return True
-        return not (self._file.exists() and self._file.stat().st_size) and has_ledger(self._database)
+        if self._file.exists() and self._file.stat().st_size:
+            return False
+        with self._database.reading() as stores:
+            return stores.ledger.has_entries()

@@ -64,7 +64,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     production = environ.get("PARLEY_ENVIRONMENT", "development") == "production"
     port = _number(environ, "PARLEY_PORT", 8000)
     database_url = environ.get("PARLEY_DATABASE_URL", "" if production else "sqlite:///parley.sqlite")
-    issuer = environ.get("PARLEY_ISSUER", f"http://127.0.0.1:{port}").rstrip("/")
+    # Empty is unset, as of Compose and of many a shell script.
+    issuer = (environ.get("PARLEY_ISSUER") or f"http://127.0.0.1:{port}").rstrip("/")
     settings = Settings(
         production=production,
         database_url=database_url,
@@ -117,7 +118,7 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("PARLEY_ISSUER is the exchange's public http(s) URL")
     if settings.workers > 1 and settings.database_url.startswith("sqlite"):
         faults.append("PARLEY_WORKERS above 1 needs PostgreSQL: SQLite has one writer")
-    if settings.workers > 1:
+    if settings.workers > 1 and not settings.production:
         faults += [f"PARLEY_WORKERS above 1 needs {name}: all must sign alike" for name in _keys_missing(settings)]
     if not settings.witness and not settings.production and settings.database_url:
         faults.append(f"a database that is no file needs {_WITNESS}")

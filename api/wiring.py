@@ -54,12 +54,22 @@ class Wiring:
 
     @cached_property
     def published_keys(self) -> PublishedKeys:
-        return PublishedKeys(Reach(self.settings.private_key_hosts, plain_http=not self.settings.production))
+        """Of clients."""
+        return self._new_published_keys()
+
+    @cached_property
+    def issuer_keys(self) -> PublishedKeys:
+        """Of the issuers that the operator trusts; no client's URL, however slow, keeps theirs from being fetched."""
+        return self._new_published_keys()
+
+    def _new_published_keys(self) -> PublishedKeys:
+        reach = Reach(self.settings.private_key_hosts, plain_http=not self.settings.production)
+        return PublishedKeys(reach, waiting_max=max(1, self.settings.threads // 4))
 
     @cached_property
     def access_tokens(self) -> AccessTokens:
         own = OwnTokens(self.token_keys, self.settings.issuer, self.settings.audience, self.clock)
-        external = (ExternalTokens(trusted, self.published_keys, self.clock) for trusted in self.trusted_issuers)
+        external = (ExternalTokens(trusted, self.issuer_keys, self.clock) for trusted in self.trusted_issuers)
         return AccessTokens([own, *external])
 
     @cached_property

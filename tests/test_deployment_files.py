@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,8 @@ def test_the_exchange_is_production_with_keys_from_a_folder_that_follows_a_rotat
 
     assert settings.metrics_port == 9000
     assert "9000" not in "".join(exchange["ports"])
+    assert exchange["networks"]["metrics"] == {"aliases": [settings.metrics_host]}
+    assert settings.trusted_proxies == 1
     assert "./secrets/exchange:/run/secrets:ro" in exchange["volumes"]
     assert int(exchange["stop_grace_period"].removesuffix("s")) > settings.lease_seconds
     assert {"PARLEY_ENVIRONMENT=production", "PARLEY_WITNESS=/var/lib/parley-witness/ledger"} <= set(
@@ -101,6 +104,23 @@ def test_the_database_is_out_of_reach_from_outside_and_started_first() -> None:
     assert "ports" not in SERVICES["database"]
     assert SERVICES["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert SERVICES["exchange"]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+
+
+def test_metrics_are_on_a_network_of_their_own() -> None:
+    assert COMPOSE["networks"]["metrics"] == {"internal": True}
+    assert [name for name, service in SERVICES.items() if "metrics" in service["networks"]] == ["exchange"]
+
+
+def test_one_address_cannot_take_all_threads_nor_a_large_answer_hold_one() -> None:
+    found = find_spec("swagger_ui")
+    assert found and found.origin
+    largest_page_bytes = (Path(found.origin).parent / "static" / "swagger-ui-bundle.js").stat().st_size
+    threads = 2 * read_settings({}).threads  # PARLEY_WORKERS of compose.yaml
+
+    directives = dict(re.findall(r"^ *(limit_conn|proxy_buffers) (.*);$", NGINX, re.MULTILINE))
+    assert int(directives["limit_conn"].split()[1]) <= threads / 2
+    number, kilobytes = directives["proxy_buffers"].removesuffix("k").split()
+    assert int(number) * int(kilobytes) * 1024 > largest_page_bytes
 
 
 def test_the_proxy_keeps_no_body_and_logs_no_length() -> None:

@@ -3,7 +3,6 @@
 from adapters.database.engine import SqlDatabase, open_database
 from adapters.database.errors import DatabaseUnavailable, DatabaseUrlUnusable, SchemaStale
 from adapters.database.schema import check_schema, check_schema_of, migrate
-from adapters.database.stores.ledger import has_ledger
 from adapters.database.watching import watch
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "SqlDatabase",
     "check_schema",
     "check_schema_of",
-    "has_ledger",
     "migrate",
     "open_database",
     "watch",

@@ -64,9 +64,11 @@ clients = sa.Table(
 client_proofs = sa.Table(
     "client_proofs",
     metadata,
-    sa.Column("proof", sa.Text, primary_key=True, comment="RFC 7638 thumbprint of a key, or a jwks_url in normal form."),
+    sa.Column(
+        "proof", sa.Text, primary_key=True, comment="RFC 7638 thumbprint of a key, or a jwks_url in normal form."
+    ),
     sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True, comment="Client that has or had it."),
-    comment="All that clients were ever registered to prove themselves with, so that nothing of a revoked one comes back.",
+    comment="All that clients ever proved themselves with, so that nothing of a revoked one comes back.",
 )
 
 signing_keys = sa.Table(

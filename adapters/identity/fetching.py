@@ -17,6 +17,8 @@ from contracts.public_keys import split_url
 
 SECONDS_MAX: Final = 5.0
 BYTES_MAX: Final = 64 * 1024
+# Of everything that is sent, since also what is thrown away costs time to read.
+RAW_BYTES_MAX: Final = 256 * 1024
 _ADDRESSES_TRIED_MAX: Final = 3
 _PORTS: Final = {"https": 443, "http": 80}
 _HEADERS: Final[Sequence[tuple[bytes | str, bytes | str]]] = (
@@ -140,14 +142,20 @@ class _CheckedNetwork(httpcore.NetworkBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection with one deadline for all of it: limits for each read would let a slow host go on for ever."""
+    """A connection with one limit of time and size for all of it: a limit for each read would not end."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._bytes_read = 0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(self._deadline))
+        """Raises Unreachable for an answer without end: of interim responses, of header fields, of tiny chunks."""
+        read = self._stream.read(max_bytes, _left(self._deadline))
+        self._bytes_read += len(read)
+        if self._bytes_read > RAW_BYTES_MAX:
+            raise Unreachable(f"the answer has more than {RAW_BYTES_MAX} bytes, with all that is around it")
+        return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, _left(self._deadline))

@@ -144,7 +144,7 @@ class OwnTokens(IssuedTokens):
         self._verified: Final = Recently(TOKENS_REMEMBERED)
 
     def verify(self, token: UnverifiedToken) -> None:
-        """A signature that held once holds for as long as the keys are these; everything else is looked at each time."""
+        """A signature that held once holds for as long as the keys are these; all else is looked at each time."""
         digest = sha256(token.text.encode()).digest()
         if digest not in self._verified:
             self._keys.verify(token)
@@ -182,8 +182,8 @@ class AccessTokens:
 
 
 def details_in(token_claims: JsonObject, name: str) -> Any:
-    """What a token bears of `authorization_details`, None where it has no such claim. One that is null is there all the
-    same: it names no contract, and leaves the token none."""
+    """What a token bears of `authorization_details`, as it stands; None where it has no such claim. One that is null is
+    there all the same, and names no contract."""
     return (token_claims[name] or []) if name in token_claims else None
 
 

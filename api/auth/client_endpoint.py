@@ -10,6 +10,7 @@ from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, InvalidScop
 from flask import Request, Response, json
 
 from api.auth.assertions import METHOD, NOT_OURS, ClientRefused, PrivateKeyJwt
+from api.auth.client_keys import RETRY_AFTER_SECONDS, KeysAwaited
 from api.auth.details import DetailsRefused
 from api.auth.metadata import GRANT_TYPE
 from api.auth.token_requests import FormRefused, TokenRequest
@@ -81,12 +82,14 @@ class ClientEndpoint(AuthorizationServer):
     def handle_error_response(self, request: OAuth2Request, error: OAuth2Error) -> Response:
         """An error that is RFC 6749 5.2 and RFC 9457 in one body."""
         code = str(error.error)
-        ours = isinstance(error, ClientRefused | FormRefused | DetailsRefused)
+        ours = isinstance(error, ClientRefused | KeysAwaited | FormRefused | DetailsRefused)
         description = error.description if ours else DESCRIPTIONS.get(code, REFUSED)
         headers, status = dict(NO_STORE), error.status_code
         if code == "invalid_client":
             status = 401
             headers["WWW-Authenticate"] = _challenge(request)
+        if isinstance(error, KeysAwaited):
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         response = problem_response(
             code.replace("_", "-"), status, description, headers, error=code, error_description=description
         )

@@ -1,4 +1,4 @@
-"""What this authorization server publishes about itself (RFC 8414, SMART App Launch), and the OAuth part of openapi.yaml."""
+"""What this authorization server publishes about itself (RFC 8414, SMART), and the OAuth part of openapi.yaml."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -28,17 +28,6 @@ SCOPE_MEANINGS: Final = {
     Scope.KEYS_WRITE: "Register, list and revoke the organisation's own signing keys.",
     Scope.ORG_ADMIN: "Register organisations, populations, clients and keys; for the operator alone.",
 }
-
-_OF_SMART: Final = (
-    "token_endpoint",
-    "jwks_uri",
-    "scopes_supported",
-    "response_types_supported",
-    "grant_types_supported",
-    "token_endpoint_auth_methods_supported",
-    "token_endpoint_auth_signing_alg_values_supported",
-    "revocation_endpoint",
-)
 
 
 def check_issuer(issuer: str) -> None:
@@ -79,11 +68,10 @@ def server_metadata(issuer: str) -> JsonObject:
 
 
 def smart_configuration(issuer: str) -> JsonObject:
-    """What clients of SMART Backend Services look for (SMART App Launch 2.2, Conformance): of the above what the profile
-    has, without the issuer, which it leaves to servers with OpenID Connect."""
-    named = server_metadata(issuer)
+    """What clients of SMART Backend Services look for (SMART App Launch 2.2, Conformance). Its schema takes, of the
+    above, what the profile has; not the issuer, which is left to servers with OpenID Connect."""
     return {
-        **{name: named[name] for name in _OF_SMART},
+        **server_metadata(issuer),
         "capabilities": ["client-confidential-asymmetric"],
         # Required of everybody, though without an authorization endpoint there is no use for it.
         "code_challenge_methods_supported": ["S256"],

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from api.cli.answer_table import is_identified, keys_of
-from api.cli.answer_text import coverage_text
+from api.cli.answer_text import coverage_text, notes_of
 from contracts.parties import JsonObject
 from contracts.rendering.pages import printable
 
@@ -78,7 +78,7 @@ def _notes(answer: JsonObject) -> Iterator[str]:
     yield f"interval: {answer['interval_covers']}"
     if answer["total_interval_covers"]:
         yield f"total_interval: {answer['total_interval_covers']}"
-    yield from answer["notes"]
+    yield from notes_of(answer)
     for feed in answer["coverage"]:
         yield f"coverage: {coverage_text(feed)}"
     yield f"purpose: {answer['purpose']}"

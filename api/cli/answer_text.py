@@ -18,7 +18,7 @@ def say_answer(answer: JsonObject) -> None:
         say_paragraph(f"Total interval ({percent}): {answer['total_interval_covers']}")
     if answer["labels"]:
         say_paragraph(f"Labels: {', '.join(in_words(label) for label in answer['labels'])}")
-    for note in (*answer["notes"], *_of_noise(answer["rows"])):
+    for note in notes_of(answer):
         say_paragraph(f"Note: {note}")
     for line in answer["coverage"]:
         say_paragraph(f"Coverage: {coverage_text(line)}")
@@ -64,10 +64,10 @@ def _runs(periods: list[str], asked: list[str]) -> str:
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
 
 
-def _of_noise(rows: list[JsonObject]) -> list[str]:
-    """What to know of the values shown that no exact figure could have."""
-    shown = [row for row in rows if row["value"] is not None and "whole_range" not in row["flags"]]
-    notes = []
+def notes_of(answer: JsonObject) -> list[str]:
+    """Those of the exchange, and what to know of values that no exact figure could have."""
+    shown = [row for row in answer["rows"] if row["value"] is not None and "whole_range" not in row["flags"]]
+    notes = [*answer["notes"]]
     if any(row["value"] < 0 for row in shown if row["unit"] != "share"):
         notes.append("noise can take a small count below zero; it is not clipped, so that sums stay right.")
     if any(not 0 <= row["value"] <= 1 for row in shown if row["unit"] == "share"):

@@ -24,6 +24,8 @@ WHO_CALLS: Final = (
     "Who calls? Give --client-id and --client-key (PARLEY_CLIENT_ID, PARLEY_CLIENT_KEY_FILE), or name a profile "
     "with --profile: `parley profile list` shows yours, `parley profile add` makes one."
 )
+# For a command that does with the profile's contract too: see `chosen_contract`.
+contract_argument: Final = click.argument("contract_id", metavar="[CONTRACT]", required=False)
 _PROFILE: Final = "parley.profile"
 _VARIABLES: Final = {"url": "PARLEY_URL", "client_id": "PARLEY_CLIENT_ID", "client_key": "PARLEY_CLIENT_KEY_FILE"}
 Command = Callable[..., None]
@@ -66,6 +68,15 @@ def chosen_profile() -> Profile | None:
     context = click.get_current_context(silent=True)
     profile: Profile | None = context.meta.get(_PROFILE) if context else None
     return profile
+
+
+def chosen_contract(named: str | None, *, of: str = "", otherwise: str = "") -> str:
+    """The contract that is named, or else the profile's. of: what is wanted of it. otherwise: what else may be said."""
+    profile = chosen_profile()
+    contract = named or (profile.contract if profile else None)
+    if contract is None:
+        raise click.UsageError(f"Which contract{of}? Name it first{otherwise}, or in your profile.")
+    return contract
 
 
 _PROFILE_OPTION: Final = click.option(

@@ -6,8 +6,10 @@ from typing import Final
 
 from api.auth.jose import KeyUnsuitable
 from api.auth.keys import KeyRing, ReceiptKeys, TokenKeys
+from api.auth.metadata import check_issuer
 from api.doctor.findings import Finding, ok, problem, warning
 from api.settings import SettingsInvalid, read_secret, read_settings, truthy
+from api.wiring import rate_limits, trusted_issuers
 
 _SECRETS: Final = "secrets"
 _SETTINGS: Final = "settings"
@@ -17,13 +19,23 @@ _OTHERS: Final = 0o077
 
 
 def check_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """All that `parley serve` reads before it starts, but for the keys and the database, which have checks of their own."""
     try:
         settings = read_settings(environ)
-    except SettingsInvalid as invalid:
+        check_issuer(settings.issuer)
+        trusted_issuers(settings)
+        rate_limits(settings)
+    except (SettingsInvalid, ValueError) as invalid:
         yield problem(_SETTINGS, str(invalid), "Set it right; see docs/reference/configuration.md.")
         return
     if settings.production:
         yield ok(_SETTINGS, "those of production, and complete")
+        if not settings.trusted_proxies:
+            yield warning(
+                _SETTINGS,
+                "PARLEY_TRUSTED_PROXIES is 0: behind a proxy, all clients share its address and the limit of that",
+                "Set it to the number of proxies in front (1); without one, leave it.",
+            )
     else:
         yield warning(_SETTINGS, "those of development", "In production set PARLEY_ENVIRONMENT=production.")
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import astuple
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from flask import Response, jsonify, request
 
@@ -35,17 +36,19 @@ _CONTRACTS: Final = "contracts"
 _IF_MATCH = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"},
              "description": "The ETag with which the draft was read."}  # fmt: skip
 _IF_MATCH_OPTIONAL = {**_IF_MATCH, "required": False}
+_LOCATION: Final = {"Location": {"description": "Where this version is read (RFC 9110 section 10.2.2).",
+                                "schema": {"type": "string", "format": "uri"}}}  # fmt: skip
 _JSON_SCHEMA = {"application/json": {"schema": {"type": "object", "title": "FeedSchema", "additionalProperties": {}}}}
 
 
 @blueprint.route("/v1/contracts", methods=["POST"])
 @requires(Scope.CONTRACTS_WRITE, keeps_to_contracts=True)
 @blueprint.arguments(ContractDocumentSchema)
-@blueprint.response(201, ContractSchema)
+@blueprint.response(201, ContractSchema, headers=_LOCATION)
 def draft_contract(document: JsonObject, caller: Caller) -> Response:
     """Draft a contract. Only you see it until you propose it."""
     require_in_details(caller, document["id"])
-    return _answer(wiring().agreeing.draft(caller, document), 201)
+    return _created(wiring().agreeing.draft(caller, document))
 
 
 @blueprint.route("/v1/contracts", methods=["GET"])
@@ -72,10 +75,10 @@ def get_contract(query: dict[str, Any], contract_id: str, caller: Caller) -> Res
 @blueprint.route("/v1/contracts/<string:contract_id>/versions", methods=["POST"])
 @requires(Scope.CONTRACTS_WRITE)
 @blueprint.arguments(ContractDocumentSchema)
-@blueprint.response(201, ContractSchema)
+@blueprint.response(201, ContractSchema, headers=_LOCATION)
 def amend_contract(document: JsonObject, contract_id: str, caller: Caller) -> Response:
     """Draft the next version. The one in force stays so until all have signed the new one."""
-    return _answer(wiring().agreeing.amend(caller, contract_id, document), 201)
+    return _created(wiring().agreeing.amend(caller, contract_id, document))
 
 
 @blueprint.route("/v1/contracts/<string:contract_id>/draft", methods=["PUT"])
@@ -122,6 +125,14 @@ def get_feed_schema(contract_id: str, feed_name: str, caller: Caller) -> JsonObj
     """The JSON Schema of one period of a feed's cells, as it is posted."""
     record = wiring().agreeing.get(caller, contract_id).record
     return feed_schema(record.id, record.version, get_feed(terms_of(record), feed_name))
+
+
+def _created(view: ContractView) -> Response:
+    """The new version, and where this exchange says it is, whatever a Host header does."""
+    response = _answer(view, 201)
+    path = f"/v1/contracts/{quote(view.record.id)}?version={view.record.version}"
+    response.headers["Location"] = wiring().settings.issuer + path
+    return response
 
 
 def _answer(view: ContractView, status: int = 200) -> Response:

@@ -11,7 +11,7 @@ from api.schemas.organisations import (
     ClientKeysSchema,
     ClientListSchema,
     ClientRevocationSchema,
-    ClientSchema,
+    OAuthClientSchema,
     OrganisationListSchema,
     OrganisationSchema,
     PopulationSchema,
@@ -75,8 +75,8 @@ def add_population(body: dict[str, Any], organisation_id: str, caller: Caller) -
 
 @blueprint.route(f"/v1/organisations/{_ID}/clients", methods=["POST"])
 @requires(Scope.ORG_ADMIN)
-@blueprint.arguments(ClientSchema)
-@blueprint.response(201, ClientSchema)
+@blueprint.arguments(OAuthClientSchema)
+@blueprint.response(201, OAuthClientSchema)
 def add_client(body: dict[str, Any], organisation_id: str, caller: Caller) -> JsonObject:
     """Register a client, with its public keys, the URL at which it publishes them, or what an external issuer calls
     it."""
@@ -115,7 +115,7 @@ def list_clients(query: dict[str, Any], organisation_id: str, caller: Caller) ->
 @blueprint.route(f"/v1/organisations/{_ID}/clients/<string:client_id>/keys", methods=["PUT"])
 @requires(Scope.ORG_ADMIN)
 @blueprint.arguments(ClientKeysSchema)
-@blueprint.response(200, ClientSchema)
+@blueprint.response(200, OAuthClientSchema)
 def replace_client_keys(body: dict[str, Any], organisation_id: str, client_id: str, caller: Caller) -> JsonObject:
     """Replace what a client proves itself with. To rotate without a pause, keep the old key beside the new one for a
     while."""

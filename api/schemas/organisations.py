@@ -50,7 +50,7 @@ class ClientKeysSchema(Form):
     )
 
 
-class ClientSchema(ClientKeysSchema):
+class OAuthClientSchema(ClientKeysSchema):
     """A client of the organisation, and what it proves itself with: its keys, or tokens of an external issuer."""
 
     id = text(SLUG, required=True)
@@ -60,8 +60,8 @@ class ClientSchema(ClientKeysSchema):
 
 
 class ListedClientSchema(Schema):
-    """A client as it is registered: one of `public_keys`, `jwks_url`, or `issuer` and `subject` is what it proves itself
-    with."""
+    """A client as it is registered. It proves itself with its `public_keys`, those at its `jwks_url`, or tokens of its
+    `issuer` for its `subject`."""
 
     id = fields.String(required=True)
     organisation = fields.String(required=True)

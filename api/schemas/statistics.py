@@ -32,7 +32,11 @@ class QuestionSchema(Schema):
     )
     confidence = fields.Float(
         load_default=0.95,
-        metadata={"minimum": 0.5, "maximum": 0.999, "description": "How often the intervals hold what they cover."},
+        metadata={
+            "exclusiveMinimum": 0.5,
+            "maximum": 0.999,
+            "description": "How often intervals hold what they cover.",
+        },
     )
     feed = fields.String(metadata={"description": "Which feed, where several could answer; by commas for a joint one."})
     measures = fields.String(metadata={"description": "For counts and joint_table: which measures, by commas."})
@@ -190,7 +194,7 @@ class AnswerSchema(Schema):
     contract_version = fields.Integer(required=True)
     contract_digest = fields.String(required=True)
     purpose = fields.String(required=True, metadata={"description": "What this answer may be used for."})
-    confidence = fields.Float(required=True, validate=validate.Range(0.5, 0.999))
+    confidence = fields.Float(required=True, validate=validate.Range(0.5, 0.999, min_inclusive=False))
     interval_covers = fields.String(required=True)
     total_interval_covers = fields.String(required=True, allow_none=True)
     labels = fields.List(one_of(*Label), required=True)

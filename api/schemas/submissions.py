@@ -50,8 +50,8 @@ class SourceReleaseSchema(Form):
 
 
 class SubmissionSchema(Form):
-    """One whole period of one feed: its cells, as rows or as columns, which follow the feed's own JSON Schema; or, for
-    a feed that is measured at source, its release."""
+    """One whole period of one feed, in exactly one form: its cells, as `rows` or as `columns`, which follow the feed's
+    own JSON Schema; or, for a feed that is measured at source, its `release`."""
 
     submission_id = fields.UUID(
         required=True, metadata={"description": "Made by the client; posting it again returns the receipt."}

@@ -17,6 +17,7 @@ SILENCE_SECONDS: Final = 10
 # From the first byte of an answer; the work before it, as of a submission, may have taken long. Large ones have longer.
 ANSWER_SECONDS: Final = 30.0
 ANSWER_BYTES_A_SECOND: Final = 65536
+CHUNK_BYTES: Final = 65536
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 65536
 
@@ -51,7 +52,7 @@ class DeadlineSocket(socket.socket):
         left = memoryview(data).cast("B")
         while left:
             _wait_at_most(self, socket.SO_SNDTIMEO, self._answer_deadline)
-            sent = self.send(left, flags)
+            sent = self.send(left[:CHUNK_BYTES], flags)
             self._answer_deadline += sent / ANSWER_BYTES_A_SECOND
             left = left[sent:]
 

@@ -1,5 +1,6 @@
 """docs/how-to/generate-a-typescript-client.md: its code, as it stands there, compiles and asks a live exchange."""
 
+import json
 import os
 import re
 import shutil
@@ -18,16 +19,27 @@ needs_node = pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is locked, installed, with the generated types and the token helper."""
-    folder = tmp_path_factory.mktemp("typescript-client") / "client"
-    shutil.copytree(LOCKED, folder, ignore=shutil.ignore_patterns("node_modules"))
+    """What the page installs, in the versions that are locked, with its settings, generated types and token helper."""
+    folder = tmp_path_factory.mktemp("typescript-client")
+    init, set_type, *_, generate = page_commands()
+    for command in (init, set_type):
+        run(folder, *command)
+    assert json.loads((folder / "package.json").read_text())["type"] == "module"
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(LOCKED / name, folder / name)
+    run(folder, *set_type)
     run(folder, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-    (commands,) = PAGE.blocks("sh", "Generate")
-    generate = commands.splitlines()[-1].replace(PAGE_URL, str(REPOSITORY))
-    run(folder, *generate.split())
+    run(folder, *generate)
+    (settings,) = PAGE.blocks("json", "Generate")
+    (folder / "tsconfig.json").write_text(settings)
     (helper,) = PAGE.blocks("ts", "Get tokens")
     (folder / "parley.ts").write_text(helper)
     return folder
+
+
+def page_commands() -> list[list[str]]:
+    (commands,) = PAGE.blocks("sh", "Generate")
+    return [line.replace(PAGE_URL, str(REPOSITORY)).split() for line in commands.splitlines()]
 
 
 def run(folder: Path, *command: str, fails: bool = False) -> str:
@@ -43,9 +55,8 @@ def test_the_page_compiles_and_reads_rates_near_the_true_ones(folder: Path, sqli
         agree_and_post(address, folder)
         asking = "\n".join(PAGE.blocks("ts", "Ask"))
         (folder / "ask.ts").write_text(put_in_place(asking, address))
-        run(folder, "npx", "tsc", "--outDir", "built")
-        shutil.copyfile(folder / "package.json", folder / "built" / "package.json")
-        printed = run(folder, "node", "built/ask.js")
+        (command,) = PAGE.blocks("sh", "Ask")
+        printed = run(folder, "bash", "-c", command)
 
     rates = {region: float(rate) for region, rate in re.findall(r"^(\w+) adherence_rate ([0-9.]+) ", printed, re.M)}
     assert abs(rates["north"] - 0.63) < 0.01
@@ -68,6 +79,14 @@ def test_what_is_not_described_does_not_compile(folder: Path) -> None:
     said = run(folder, "npx", "tsc", "--noEmit", fails=True)
 
     assert set(re.findall(r"^(\w+\.ts)\(", said, re.M)) == set(wrong), said
+
+
+def test_what_the_page_installs_is_what_is_locked() -> None:
+    installed = {word for command in page_commands() if command[1] == "install" for word in command[2:]}
+    locked = json.loads((LOCKED / "package.json").read_text())
+
+    assert installed - {"--save-dev"} == {*locked["dependencies"], *locked["devDependencies"]}
+    assert "type" not in locked
 
 
 def test_the_lock_names_no_registry() -> None:

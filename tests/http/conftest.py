@@ -9,17 +9,20 @@ import pytest
 from tests.http.exchange import Exchange
 from tests.support.small_exchange import SmallExchange
 
+HERE = Path(__file__).parent
 # Whole stories, told on SQLite in the main suite and on PostgreSQL among the slow ones. What may differ between the
 # two, transactions, races and what a row may hold, is tested on both at once, here and in tests/stores.
 SLOW_ON_POSTGRESQL = {
     "test_amendments",
     "test_audit_verify",
     "test_contracts",
+    "test_idempotency",
     "test_ledger_verify",
     "test_lifecycle",
     "test_measured_at_source",
     "test_restatements",
     "test_restore",
+    "test_revocation",
     "test_revoked_clients",
     "test_signing_keys",
 }
@@ -27,7 +30,7 @@ SLOW_ON_POSTGRESQL = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.stem in SLOW_ON_POSTGRESQL and "postgresql" in item.name:
+        if item.path.parent == HERE and item.path.stem in SLOW_ON_POSTGRESQL and "postgresql" in item.name:
             item.add_marker(pytest.mark.slow)
 
 

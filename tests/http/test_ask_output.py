@@ -120,6 +120,18 @@ def test_notes_go_before_the_rows_or_to_standard_error_and_never_among_them(cons
     )
 
 
+def test_a_value_that_noise_took_out_of_its_interval_is_noted_in_front_of_a_csv() -> None:
+    told = {"estimand": "A rate.", "interval_covers": "noise", "total_interval_covers": None, "notes": ["Said before."]}
+    told |= {"coverage": [], "purpose": "safety", "contract_digest": "00", "releases": []}
+
+    def noted(value: float) -> str:
+        return answer_csv({**answer(row(value=value)), **told}, with_notes=True).partition("by_")[0]
+
+    assert "# noise can take a rate out of 0 to 1; its interval is what the data tell.\n" in noted(1.001)
+    assert "# Said before.\n" in noted(1.001)
+    assert "noise can take" not in noted(0.999)
+
+
 def test_what_a_contract_grants_is_csv_too(console: Console) -> None:
     lines = lines_of(console.done("ask", CONTRACT, "--format", "csv"))
     assert {line["statistic"]: line["by_at_most"] for line in lines}["counts"] == "3"

@@ -1,5 +1,6 @@
 """The books of the audit over HTTP: what is recorded, who reads it, and that nothing of cells is ever in it."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator
@@ -180,7 +181,7 @@ def test_registrations_are_in_the_book_of_whom_they_concern(small: SmallExchange
 
 def test_an_operator_who_registers_over_http_is_named(small: SmallExchange) -> None:
     small.register("overseer", Role.OPERATOR, frozenset(Scope))
-    body = {"id": "second-client", "scopes": ["audit.read"], "public_keys": [public(small.client_keys["lakeshore"])]}
+    body = {"id": "second-client", "scopes": ["audit.read"], "public_keys": [public(small.client_keys["sierra"])]}
     assert small.post("overseer", "/v1/organisations/sierra/clients", body).status_code == 201
 
     act = own(small, "sierra")[-1]
@@ -249,6 +250,28 @@ def test_what_cannot_be_read_is_recorded_without_a_name(refusing: SmallExchange,
     act = own(refusing, "sierra")[-1]
     assert act["action"] == "submission_refused"
     assert set(act["subject"]) == {"problem"}
+
+
+def test_a_body_too_large_or_too_slow_is_recorded_as_any_that_cannot_be_read(
+    refusing: SmallExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them it was would tell of its length."""
+    monkeypatch.setitem(refusing.app.config, "MAX_CONTENT_LENGTH", 1000)
+    headers = {**refusing.headers("sierra"), "Content-Type": "application/json", "Content-Encoding": "gzip"}
+    client = refusing.app.test_client()
+    path = f"/v1/contracts/{CONTRACT}/submissions"
+
+    assert_problem(client.post(path, data=gzip.compress(b" " * 2000), headers=headers), 413, "body-too-large")
+    assert_problem(client.post(path, data=gzip.compress(b" " * 100)[:-1], headers=headers), 400, "request-malformed")
+    monkeypatch.setattr("werkzeug.wrappers.Request.get_data", too_slow)
+    assert_problem(client.post(path, data=gzip.compress(b" " * 100), headers=headers), 408, "request-timeout")
+    monkeypatch.undo()
+
+    assert [act["subject"] for act in own(refusing, "sierra")[-3:]] == [{"problem": "request-malformed"}] * 3
+
+
+def too_slow(*_: Any, **__: Any) -> bytes:
+    raise BlockingIOError
 
 
 @pytest.mark.parametrize("contract_id", ["dsc-absent", str(LONG[0]), f"{LONG[0]}-{SHORT[0]}", "%F0%9F%98%80"])

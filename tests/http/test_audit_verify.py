@@ -439,8 +439,10 @@ def test_what_is_no_export_is_said_in_one_line(console: Console, tmp_path: Path)
     assert "There is no file" in console.refused("audit", "verify", tmp_path / "absent.json")
     assert "--since" in console.refused("audit", "verify", "--since", "ab" * 32, exit_code=2)
     assert "--since" in console.refused("audit", "verify", tmp_path / "other.json", "--since", "ab", exit_code=2)
-    for words in (("show",), ("show", CONTRACT, "--own"), ("export",)):
-        assert "name a contract, or --own" in console.of("sierra").refused("audit", *words, exit_code=2)
+    sierra = console.of("sierra")
+    for words in (("show",), ("export",)):
+        assert "Name it first, or --own, or in your profile" in sierra.refused("audit", *words, exit_code=2)
+    assert "Name a contract, or --own." in sierra.refused("audit", "show", CONTRACT, "--own", exit_code=2)
     assert "contract-not-found" in console.of("foreigner").refused("audit", "show", CONTRACT)
 
 

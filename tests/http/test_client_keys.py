@@ -21,7 +21,7 @@ OPERATOR = "overseer"
 CLIENTS = "/v1/organisations/sierra/clients"
 KEYS = f"{CLIENTS}/sierra-client/keys"
 URL = "https://sierra.example/.well-known/jwks.json"
-NEW = new_private_jwk("ES384")
+NEW, OTHER = new_private_jwk("ES384"), new_private_jwk("ES256")
 
 
 @pytest.fixture
@@ -171,6 +171,74 @@ def test_keys_that_may_be_in_other_hands_are_refused(embedded: SmallExchange) ->
     for refused in refusals(embedded, {"public_keys": [NEW]}):
         assert refused.get_json()["errors"][0]["code"] == "key_not_public"
     assert gets_in(embedded, embedded.client_keys["sierra"])
+
+
+def registered(small: SmallExchange, organisation: str, client: str, **proof: Any) -> Any:
+    body = {"id": client, "scopes": ["contracts.read"], **proof}
+    return small.post(OPERATOR, f"/v1/organisations/{organisation}/clients", body)
+
+
+def replaced(small: SmallExchange, organisation: str, **proof: Any) -> Any:
+    return put(small, f"/v1/organisations/{organisation}/clients/{organisation}-client/keys", proof)
+
+
+def test_what_a_client_ever_proved_itself_with_is_taken_from_no_other_organisation(small: SmallExchange) -> None:
+    old, elsewhere = public(small.client_keys["sierra"]), URL.replace("jwks", "others")
+    for proof in ({"jwks_url": URL}, {"jwks_url": elsewhere}, {"public_keys": [public(NEW)]}):
+        assert replaced(small, "sierra", **proof).status_code == 200
+    for key in (old, {**public(NEW), "kid": "renamed"}):
+        for refused in (
+            registered(small, "lakeshore", "second", public_keys=[public(OTHER), key]),
+            replaced(small, "lakeshore", public_keys=[public(OTHER), key]),
+        ):
+            assert_problem(refused, 422, "registration-invalid", "/public_keys/1", "key_taken")
+    for url in (URL, elsewhere):
+        for refused in (
+            registered(small, "lakeshore", "second", jwks_url=url),
+            replaced(small, "lakeshore", jwks_url=url),
+        ):
+            assert_problem(refused, 422, "registration-invalid", "/jwks_url", "url_taken")
+    assert registered(small, "sierra", "second", public_keys=[old]).status_code == 201
+    assert registered(small, "sierra", "third", jwks_url=URL).status_code == 201
+
+
+def test_what_a_client_had_before_it_was_revoked_is_taken_from_nobody(small: SmallExchange) -> None:
+    old = public(small.client_keys["sierra"])
+    for proof in ({"jwks_url": URL}, {"public_keys": [public(NEW)]}):
+        assert replaced(small, "sierra", **proof).status_code == 200
+    small.wiring.registering.revoke_client("sierra-client", "stolen")
+    for organisation in ("sierra", "lakeshore"):
+        for proof in ({"public_keys": [old]}, {"public_keys": [public(NEW)]}, {"jwks_url": URL}):
+            assert_problem(registered(small, organisation, "second", **proof), 409, "client-revoked")
+    for proof in ({"public_keys": [old]}, {"jwks_url": URL}):
+        assert_problem(replaced(small, "lakeshore", **proof), 409, "client-revoked")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "https://SIERRA.example:443/.well-known/jwks.json",
+        "https://sierra.example./.well-known/x/../jwks.json",
+        "https://sierra.example/%2ewell%2Dknown/./jwks.json?",
+    ],
+)
+def test_the_url_of_a_revoked_client_is_taken_from_nobody_however_it_is_spelt(
+    embedded: SmallExchange, again: str
+) -> None:
+    assert registered(embedded, "sierra", "by-url", jwks_url=URL).status_code == 201
+    embedded.wiring.registering.revoke_client("by-url", "stolen")
+    for refused in refusals(embedded, {"jwks_url": again}):
+        assert_problem(refused, 409, "client-revoked")
+
+
+def test_another_organisations_client_key_signs_no_contracts(embedded: SmallExchange) -> None:
+    """Nor one that it had before."""
+    for key in (NEW, OTHER):
+        assert replaced(embedded, "sierra", public_keys=[public(key)]).status_code == 200
+        body = {"public_key": public(NEW)}
+        refused = embedded.post(OPERATOR, "/v1/organisations/lakeshore/signing-keys", body)
+        assert_problem(refused, 422, "registration-invalid", "/public_key", "key_taken")
+        assert gets_in(embedded, key)
 
 
 def test_each_key_has_a_kid_of_its_own(embedded: SmallExchange) -> None:

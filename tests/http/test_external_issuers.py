@@ -592,7 +592,7 @@ def test_a_client_registered_by_command_or_api_comes_with_its_issuers_tokens(
     house = whole_house
     house.reset()
     small = SmallExchange(migrated_sqlite_url, settings_changes={"PARLEY_ISSUERS_FILE": str(house.file)})
-    small.wiring.__dict__["published_keys"] = PublishedKeys(Reach(frozenset({house.provider.host})))
+    small.wiring.__dict__["issuer_keys"] = PublishedKeys(Reach(frozenset({house.provider.host})))
     now = int(small.clock.now().timestamp())
 
     def ask(shape: str) -> Any:

@@ -9,6 +9,9 @@ import pytest
 import yaml
 from sqlalchemy import event
 
+from api import readiness
+from api.app import create_app
+from api.settings import read_settings
 from tests.http.test_bad_input import assert_problem
 from tests.support.live_server import wait_until
 from tests.support.small_exchange import SmallExchange
@@ -49,6 +52,39 @@ def test_an_exchange_without_its_witness_is_not_ready_and_says_no_more(small: Sm
 
     assert_problem(answered, 503, "not-ready")
     assert answered.get_json()["detail"] == "The ledger's witness cannot be used."
+
+
+def test_an_exchange_whose_witness_was_lost_is_not_ready(small: SmallExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    witness = Path(small.settings.witness)
+    client = small.app.test_client()
+    assert client.get("/readyz").status_code == 200
+    text = witness.read_bytes()
+
+    witness.unlink()
+    assert_problem(client.get("/readyz"), 503, "not-ready")
+    witness.touch()
+    answered = client.get("/readyz")
+    assert_problem(answered, 503, "not-ready")
+    assert answered.get_json()["detail"] == "The ledger's witness cannot be used."
+
+    witness.write_bytes(text)
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_new_exchange_is_ready_without_a_witness_and_not_without_its_folder(
+    migrated_sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
+    witness = tmp_path / "disk" / "witness"
+    settings = {"PARLEY_DATABASE_URL": migrated_sqlite_url, "PARLEY_WITNESS": str(witness)}
+    app = create_app(read_settings(settings))
+
+    assert_problem(app.test_client().get("/readyz"), 503, "not-ready")
+    witness.parent.mkdir()
+
+    assert app.test_client().get("/readyz").status_code == 200
+    app.extensions["parley"].database.close()
 
 
 def test_a_database_that_hangs_is_found_out_in_two_seconds_and_then_at_once(migrated_postgresql_url: str) -> None:

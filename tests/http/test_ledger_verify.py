@@ -596,7 +596,8 @@ def test_a_population_that_is_not_there_is_refused(small: SmallExchange) -> None
 
 
 def test_a_party_names_its_client_and_no_population(small: SmallExchange) -> None:
-    for words in (("--contract", CONTRACT), ("--contract", CONTRACT, "--population", OURS)):
+    who = ("--contract", CONTRACT)
+    for words, said in ((who, "Who calls? Give --client-id"), ((*who, "--population", OURS), "without --population")):
         told = run(small.url, *words)
         assert told.exit_code == 2
-        assert "--contract goes with --client-id" in told.stderr
+        assert said in told.stderr

@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 
 from api.cli import main
 from api.demo.server_process import running_server
+from contracts.parties import JsonObject
 
 REPOSITORY = Path(__file__).parents[2]
 NOTEBOOK = REPOSITORY / "examples" / "notebook" / "joint-statistics.ipynb"
@@ -29,7 +30,7 @@ print(json.dumps({
     "rates": rates["value"].tolist(),
     "quarters": by_quarter["quarter"].nunique(),
     "axes": [len(figure.axes), len(curves.axes)],
-    "drawn": [len(axes.containers), len(axes_of_curves.lines), len(axes_of_curves.collections)],
+    "drawn": [len(axes.lines), len(axes.collections), len(axes_of_curves.lines), len(axes_of_curves.collections)],
     "terms": [term["name"] for term in working["terms"]],
     "covered": coverage["covered"].tolist(),
     "spent": spent.to_dict(),
@@ -61,6 +62,37 @@ def test_every_link_of_the_notebook_leads_somewhere() -> None:
     assert [link for link in links if not (NOTEBOOK.parent / link).exists()] == []
 
 
+class Extreme:
+    """Answers as exchanges do where almost all are adherent, or almost nobody: noise takes the value out of 0 to 1, and
+    out of its interval."""
+
+    def ask(self, contract_id: str, statistic: str, **question: str) -> JsonObject:
+        rows = [self._row("north", 1.0012, 0.9955, 1.0), self._row("south", -0.0007, 0.0, 0.0031)]
+        return {"rows": rows, "estimand": "A rate.", "confidence": 0.95}
+
+    def _row(self, region: str, value: float, lower: float, upper: float) -> JsonObject:
+        ends = {"lower": lower, "upper": upper}
+        key = {"region": region, "year": "2024"}
+        return {"key": key, "state": "shown", "value": value, "interval": ends, "total_interval": ends}
+
+
+def test_a_rate_out_of_its_own_interval_is_drawn_as_a_dot_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    cells = {cell.id: cell.source for cell in read_notebook().cells}
+    made: dict[str, Any] = {}
+    exec(cells["setup"].replace("= connect()", "= None"), made)
+    made["exchange"] = Extreme()
+    for name in ("ask", "plot"):
+        exec(cells[name], made)
+
+    (dots,) = made["axes"].lines
+    lines = [segment[:, 0].tolist() for drawn in made["axes"].collections for segment in drawn.get_segments()]
+    made["figure"].canvas.draw()
+    made["plt"].close(made["figure"])
+    assert dots.get_xdata().tolist() == [1.0012, -0.0007]
+    assert lines == [[0.9955, 1.0], [0.0, 0.0031]] * 2
+
+
 @pytest.fixture(scope="module")
 def profiles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The profiles of somebody who has played the demo, kept it, and put its exchange up again."""
@@ -76,7 +108,7 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     file = folder / "profiles.toml"
     key = folder / "demo" / "keys" / "helix-client.json"
     with running_server(f"sqlite:///{folder / 'demo' / 'parley.sqlite'}", folder / "server.log") as url:
-        words = ["profile", "add", "default", "--url", url, "--client-id", "helix-client", "--client-key", str(key)]
+        words = ["profile", "add", "demo", "--url", url, "--client-id", "helix-client", "--client-key", str(key)]
         added = CliRunner().invoke(main, words, env={"PARLEY_PROFILES_FILE": str(file)})
         assert added.exit_code == 0, added.output
         yield file
@@ -89,6 +121,7 @@ def test_the_notebook_runs_from_a_profile_to_tables_pictures_and_a_receipt(
     for name in [name for name in os.environ if name.startswith(("PARLEY_", "JUPYTER_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PARLEY_PROFILES_FILE", str(profiles))
+    monkeypatch.setenv("PARLEY_PROFILE", "demo")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "MPLCONFIGDIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
@@ -111,7 +144,8 @@ def test_the_notebook_runs_from_a_profile_to_tables_pictures_and_a_receipt(
     assert all(0.4 < rate < 0.9 for rate in found["rates"])
     assert found["quarters"] == 8
     assert found["axes"] == [1, 1]
-    assert found["drawn"] == [4, 4, 4]  # two intervals for each of two years; a line and a band for each region
+    # Dots and two kinds of intervals for each of two years; a line and a band for each region.
+    assert found["drawn"] == [2, 4, 4, 4]
     assert found["terms"] == ["members of p80_100", "members"]
     assert found["covered"] == [found["years"]]
     assert found["spent"]["granted"] == "0.1"
@@ -119,7 +153,7 @@ def test_the_notebook_runs_from_a_profile_to_tables_pictures_and_a_receipt(
     verified = CliRunner().invoke(
         main,
         ["receipt", "verify", str(tmp_path / "analysis" / "answer.json")],
-        env={"PARLEY_PROFILES_FILE": str(profiles)},
+        env={"PARLEY_PROFILES_FILE": str(profiles), "PARLEY_PROFILE": "demo"},
     )
     assert verified.exit_code == 0, verified.output
     assert "Genuine" in verified.stdout

@@ -241,6 +241,44 @@ def test_a_profile_with_a_contract_is_asked_without_naming_it(nobody: Console, s
     assert "no such contract" in nobody.refused("ask", "adherence_rate", "--contract", "dsc-other")
 
 
+def test_what_reads_takes_the_contract_of_the_profile_where_none_is_named(nobody: Console, served: Console) -> None:
+    add(nobody, served, "default", "sierra", "--contract", CONTRACT)
+    for command in (("coverage",), ("ledger", "show"), ("contract", "show"), ("audit", "show")):
+        assert nobody.done(*command) == nobody.done(*command, CONTRACT)
+        assert "no such contract" in nobody.refused(*command, "dsc-other")
+    packet = nobody.folder / "packet"
+    nobody.done("contract", "evidence", "--out", packet)
+    assert f'"{CONTRACT}"' in (packet / "contract.json").read_text()
+
+
+def test_a_period_is_posted_under_the_contract_of_the_profile_and_one_word_is_the_file(
+    nobody: Console, served: Console
+) -> None:
+    add(nobody, served, "default", "sierra", "--contract", CONTRACT)
+    add(nobody, served, "bare", "sierra")
+    cells = nobody.write("cells.json", {"rows": [fills_row(members=4000)]})
+    words = ("--feed", "fills", "--period", "2025-02")
+
+    assert "Which contract? Name it first" in nobody.refused("submit", cells, *words, "--profile", "bare", exit_code=2)
+    assert "Missing argument" in nobody.refused("submit", *words, exit_code=2)
+    assert "one contract and one file" in nobody.refused("submit", CONTRACT, cells, cells, *words, exit_code=2)
+    assert "no such contract" in nobody.refused("submit", "dsc-other", cells, *words)
+    assert "fills 2025-02" in nobody.done("submit", cells, *words)
+    assert "(period-taken)" in nobody.refused("submit", CONTRACT, cells, *words)
+
+
+def test_whoever_must_say_who_calls_is_told_of_profiles(nobody: Console) -> None:
+    receipt = nobody.write("receipt.json", {})
+    for words in (
+        ("contract", "diff", CONTRACT, "--from", "1", "--to", "2"),
+        ("contract", "evidence", CONTRACT, "--out", "packet"),
+        ("ledger", "verify", "--contract", CONTRACT),
+        ("receipt", "verify", receipt, "--ledger"),
+        ("coverage",),
+    ):
+        assert "`parley profile add` makes one" in nobody.refused(*words, exit_code=2)
+
+
 def test_the_purpose_of_a_profile_is_stated_unless_another_is(nobody: Console, served: Console) -> None:
     add(nobody, served, "default", BRAND, "--contract", CONTRACT, "--purpose", "safety")
     words = ("ask", "pdc_pooled", "--periods", "2025-01", "--json")

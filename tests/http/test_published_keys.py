@@ -2,7 +2,10 @@
 way of it."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -10,21 +13,23 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from adapters.database.stores.parties import SqlPartyStore
 from adapters.tokens import ASSERTION_TYPE
+from api.auth import client_keys
 from api.auth.keys import new_private_jwk
 from api.settings import SettingsInvalid, read_settings
 from contracts.parties import JsonObject, Role, Scope
 from tests.http.exchange import assert_not_authenticated, signed
 from tests.http.test_bad_input import assert_problem
 from tests.http.test_client_assertions import NOT_OURS
-from tests.support.key_server import KeyServer, document
+from tests.support.key_server import KeyServer, document, rsa_key
 from tests.support.small_exchange import ISSUER, SmallExchange, public
 
 OPERATOR = "overseer"
 CLIENT = "sierra-app"
 CLIENTS = "/v1/organisations/sierra/clients"
 KEY = new_private_jwk("ES384")
-RSA = new_private_jwk("RS384")
+RSA = rsa_key()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +71,12 @@ def body(client: str, url: str) -> JsonObject:
 
 
 def ask(
-    small: SmallExchange, key: JsonObject = KEY, header: JsonObject | None = None, client: str = CLIENT, **changes: Any
+    small: SmallExchange,
+    key: JsonObject = KEY,
+    header: JsonObject | None = None,
+    client: str = CLIENT,
+    path: str = "/oauth/token",
+    **changes: Any,
 ) -> Any:
     now = int(small.clock.now().timestamp())
     token_claims = {"iss": client, "sub": client, "aud": f"{ISSUER}/oauth/token", "exp": now + 240, "jti": str(uuid4())}
@@ -75,8 +85,9 @@ def ask(
         "grant_type": "client_credentials",
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": signed(key, header, {**token_claims, **changes}),
+        **({"token": "any"} if path == "/oauth/revoke" else {}),
     }
-    return small.app.test_client().post("/oauth/token", data=form)
+    return small.app.test_client().post(path, data=form)
 
 
 def forget(small: SmallExchange) -> None:
@@ -147,20 +158,102 @@ def test_the_published_algorithm_of_a_key_is_the_only_one(small: SmallExchange, 
         assert_not_authenticated(ask(small, RSA), NOT_OURS)
 
 
-def test_a_published_key_that_signs_contracts_authenticates_nobody(small: SmallExchange, server: KeyServer) -> None:
-    for organisation in ("sierra", "helix"):
-        key = small.signing_keys[organisation]
-        server.publish(public(key))
-        forget(small)
-        assert_not_authenticated(ask(small, key), NOT_OURS)
+def test_a_published_key_that_signs_contracts_of_its_organisation_authenticates_nobody(
+    small: SmallExchange, server: KeyServer
+) -> None:
+    key = small.signing_keys["sierra"]
+    server.publish(public(key))
+    assert_not_authenticated(ask(small, key), NOT_OURS)
+
+
+def test_nobody_locks_a_client_out_by_signing_with_a_key_that_it_publishes(
+    small: SmallExchange, server: KeyServer
+) -> None:
+    """The operator asks for no proof that a first signing key is the organisation's own."""
+    assert ask(small).status_code == 200
+    small.wiring.registering.add_signing_key("helix", public(KEY))
+    assert ask(small).status_code == 200
 
 
 def test_the_published_key_of_a_revoked_client_authenticates_nobody(small: SmallExchange, server: KeyServer) -> None:
-    key = small.client_keys["lakeshore"]
+    """Also a key that it had rotated away before."""
+    key, later = small.client_keys["sierra"], public(new_private_jwk("ES384"))
     server.publish(public(key))
     assert ask(small, key).status_code == 200
-    small.wiring.registering.revoke_client("lakeshore-client", "stolen")
+    small.wiring.registering.replace_client_keys("sierra-client", (later,))
+    assert ask(small, key).status_code == 200
+    small.wiring.registering.revoke_client("sierra-client", "stolen")
     assert_not_authenticated(ask(small, key), NOT_OURS)
+
+
+def test_a_published_key_of_another_organisations_client_authenticates_nobody(
+    small: SmallExchange, server: KeyServer
+) -> None:
+    key = small.client_keys["lakeshore"]
+    server.publish(public(key))
+    assert_not_authenticated(ask(small, key), NOT_OURS)
+
+
+def test_a_revocation_reaches_those_who_share_key_or_url(small: SmallExchange, server: KeyServer) -> None:
+    registering, reads = small.wiring.registering, frozenset({Scope.CONTRACTS_READ})
+    key = small.client_keys["sierra"]
+    registering.add_client("sierra", "same-url", reads, jwks_url=address(server).replace("localhost", "LOCALHOST."))
+    registering.add_client("sierra", "same-key", reads, (public(key),))
+    assert ask(small, key, client="same-key").status_code == 200
+    small.wiring.registering.revoke_client("same-url", "stolen")
+    small.wiring.registering.revoke_client("sierra-client", "stolen")
+    assert_not_authenticated(ask(small), NOT_OURS)
+    assert_not_authenticated(ask(small, key, client="same-key"), NOT_OURS)
+
+
+def test_a_stranger_costs_no_look_at_who_else_has_the_key(
+    small: SmallExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    look = SqlPartyStore.list_holders
+    monkeypatch.setattr(SqlPartyStore, "list_holders", lambda self, proof: asked.append(proof) or look(self, proof))
+    stranger = {**new_private_jwk("ES384"), "kid": KEY["kid"]}
+    assert_not_authenticated(ask(small, stranger), NOT_OURS)
+    assert asked == []
+    assert ask(small).status_code == 200
+    assert len(asked) == 2
+
+
+def test_a_key_is_parsed_once(small: SmallExchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would take longer to refuse who names a client than who names nobody."""
+    assert ask(small).status_code == 200
+    parsed: list[JsonObject] = []
+    monkeypatch.setattr(client_keys, "import_sound_key", parsed.append)
+    assert_not_authenticated(ask(small, {**new_private_jwk("ES384"), "kid": KEY["kid"]}), NOT_OURS)
+    assert parsed == []
+
+
+def test_slow_urls_of_clients_take_nothing_from_the_keys_of_issuers(small: SmallExchange) -> None:
+    assert small.wiring.issuer_keys is not small.wiring.published_keys
+    assert small.wiring.issuer_keys._waiting_max == small.settings.threads // 4 == 2
+
+
+def test_where_too_many_wait_for_keys_one_is_told_to_come_again(small: SmallExchange, server: KeyServer) -> None:
+    answer, go_on = server.answer, Event()
+
+    def slowly(handler: Any) -> None:
+        assert go_on.wait(10)
+        answer(handler)
+
+    server.answer = slowly
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(ask, small) for _ in range(2)]
+        while small.wiring.published_keys._waiting < 2:
+            time.sleep(0.001)
+        for path in ("/oauth/token", "/oauth/revoke"):
+            told = ask(small, path=path)
+            assert (told.status_code, told.headers["Retry-After"]) == (503, "5")
+            assert told.get_json()["error"] == "temporarily_unavailable"
+            assert told.get_json()["type"] == "urn:parley:problem:temporarily-unavailable"
+        assert small.get("helix", "/v1/contracts").status_code == 200
+        go_on.set()
+        assert [one.result().status_code for one in waiting] == [200, 200]
+    assert ask(small).status_code == 200
 
 
 def test_a_revoked_client_gets_nothing_and_its_url_is_not_asked_nor_registered_again(

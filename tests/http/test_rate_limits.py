@@ -49,9 +49,9 @@ def test_an_organisation_that_asks_too_often_waits_and_no_other_does(sqlite_temp
 def test_the_clients_of_an_organisation_share_its_limit(sqlite_template: Path, tmp_path: Path) -> None:
     small = exchange(sqlite_template, tmp_path, PARLEY_RATE_LIMIT="2 per minute")
     scopes = frozenset({Scope.CONTRACTS_READ})
-    key = public(small.client_keys["lakeshore"])
+    key = public(small.client_keys["sierra"])
     small.wiring.registering.add_client("sierra", "twin-client", scopes, (key,))
-    small.client_keys["twin"] = small.client_keys["lakeshore"]
+    small.client_keys["twin"] = small.client_keys["sierra"]
 
     statuses = [small.get(name, CONTRACTS).status_code for name in ("sierra", "twin", "sierra", "twin")]
 
@@ -129,6 +129,11 @@ def test_a_forwarded_address_is_believed_of_as_many_proxies_as_there_are(
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
         ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("[2001:db8:1:2::3]:443", "2001:db8:1:2::"),
+        ("[2001:db8:1:2::3]", "2001:db8:1:2::"),
+        ("203.0.113.9:x", "unknown"),
+        ("[203.0.113.9", "unknown"),
         ("nonsense\n", "unknown"),
         ("", "unknown"),
         (None, "unknown"),

@@ -21,7 +21,7 @@ API = read_description(coverage=False).exclude(
 
 
 @API.parametrize()
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_description_allows(case: Case, described_exchange: SmallExchange) -> None:
     call(case, described_exchange)
 

@@ -71,6 +71,17 @@ def test_a_revoked_key_stays_in_the_list_with_its_reason(database: SqlDatabase) 
         assert stores.parties.list_clients(PAYER.id) == [CLIENT]
 
 
+def test_clients_are_listed_in_the_order_of_bytes_after_one_and_up_to_a_limit(database: SqlDatabase) -> None:
+    ids = ["a-b", "a1", "ab", "b-"]
+    with database.writing() as stores:
+        for client_id in reversed(ids):
+            stores.parties.add_client(replace(CLIENT, id=client_id, organisation=BRAND.id))
+    with database.reading() as stores:
+        assert [client.id for client in stores.parties.list_clients(BRAND.id)] == ids
+        assert [client.id for client in stores.parties.list_clients(BRAND.id, after="a-b", limit=2)] == ["a1", "ab"]
+        assert stores.parties.list_clients(BRAND.id, after="b-") == []
+
+
 @pytest.mark.parametrize(
     ("method", "value"),
     [

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from adapters.database import SchemaStale, check_schema, migrate
-from adapters.database.tables import metadata
+from adapters.database import SchemaStale, check_schema, migrate, open_database
+from adapters.database.schema import _config, _connected
+from adapters.database.stores.rows import to_row
+from adapters.database.tables import clients, metadata, organisations
+from adapters.database.transactions import Transaction
+from contracts.parties import Holder
+from contracts.signing import thumbprint
 from tests.conftest import REPOSITORY
+from tests.stores.examples import BRAND, NOW, PAYER, PUBLIC_KEY
 
 
 @pytest.fixture
@@ -55,6 +62,26 @@ def test_a_database_of_a_newer_schema_is_left_alone(database_url: str) -> None:
         migrate(database_url)
 
 
+def test_what_clients_prove_themselves_with_is_known_of_those_of_before_too(database_url: str) -> None:
+    twice = {"public_keys": [PUBLIC_KEY, PUBLIC_KEY | {"kid": "second"}], "scopes": [], "created_at": NOW}
+    gone = {"revoked_at": NOW, "revocation_reason": "stolen"}
+    with _connected(database_url, Transaction.WRITING) as connection:
+        command.upgrade(_config(connection), "0007")
+        for organisation in (PAYER, BRAND):
+            connection.execute(sa.insert(organisations).values(to_row(organisation)))
+        connection.execute(sa.insert(clients).values(id="live", organisation=PAYER.id, **twice))
+        connection.execute(sa.insert(clients).values(id="revoked", organisation=BRAND.id, **twice, **gone))
+        connection.commit()
+    migrate(database_url)
+    database = open_database(database_url)
+    with database.reading() as stores:
+        holders = stores.parties.list_holders(thumbprint(PUBLIC_KEY))
+        assert stores.parties.list_holders("none") == []
+    database.close()
+    expected = [Holder(BRAND.id, revoked=True), Holder(PAYER.id, revoked=False)]
+    assert sorted(holders, key=lambda holder: holder.revoked, reverse=True) == expected
+
+
 def test_every_table_and_column_says_what_it_means() -> None:
     silent = [table.name for table in metadata.tables.values() if not table.comment]
     silent += [str(column) for table in metadata.tables.values() for column in table.c if not column.comment]
@@ -82,12 +109,12 @@ def test_the_rules_of_a_row_are_those_of_the_code(database_url: str) -> None:
 
 @pytest.mark.slow
 def test_several_processes_may_migrate_at_once(database_url: str) -> None:
-    command = [
+    python = [
         sys.executable,
         "-c",
         "import sys; from adapters.database import migrate; migrate(sys.argv[1])",
     ]
-    processes = [subprocess.Popen([*command, database_url], cwd=REPOSITORY) for _ in range(3)]
+    processes = [subprocess.Popen([*python, database_url], cwd=REPOSITORY) for _ in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     check_schema(database_url)
 

@@ -5,11 +5,13 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import trustme
 
+from api.auth.keys import new_private_jwk
 from contracts.parties import JsonObject
 
 NAME = "keys.example"
@@ -78,6 +80,12 @@ class KeyServer:
                 """Nobody reads it."""
 
         return Handler
+
+
+@cache
+def rsa_key() -> JsonObject:
+    """One private RSA key for all tests, since making one takes long."""
+    return new_private_jwk("RS384")
 
 
 def document(content: object, status: int = 200, **headers: str) -> Answer:

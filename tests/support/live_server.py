@@ -16,7 +16,7 @@ import psutil
 
 from api import server
 from api.app import create_app
-from api.serving import worker
+from api.serving import sockets, worker
 from api.settings import read_settings
 from contracts.ports import Clock
 from privacy.mechanism import NoiseSource
@@ -73,7 +73,7 @@ def live_server(
 ) -> Iterator[LiveServer]:
     """A server at the instant of the small exchange, which must have been given keys.
 
-    patience_seconds: instead of what it has for heads and bodies that drip in.
+    patience_seconds: instead of what it has for heads and bodies that drip in, and answers that drip out.
     without: variables of the small exchange that the server is not to have. settings: those it has besides.
     """
     port = free_port()
@@ -122,5 +122,7 @@ def _serve(
     os.environ.update(environ)  # read anew at SIGHUP
     if patience_seconds is not None:
         worker.HEAD_SECONDS = worker.BODY_SECONDS = patience_seconds  # type: ignore[misc,assignment]
+        sockets.ANSWER_SECONDS = patience_seconds  # type: ignore[misc]
+        sockets.ANSWER_BYTES_A_SECOND = 1 << 20  # type: ignore[misc]
     server.create_app = partial(create_app, clock=clock, noise=noise)  # type: ignore[attr-defined]
     server.serve(read_settings(environ))

@@ -12,6 +12,7 @@ import pytest
 from api import problems
 from api.auth.assertions import ClientRefused
 from api.auth.client_endpoint import DESCRIPTIONS
+from api.auth.client_keys import KeysAwaited
 from api.auth.details import DetailsRefused
 from api.auth.token_requests import FormRefused
 from contracts.refusals import Refusal
@@ -175,7 +176,8 @@ def problem_codes() -> set[str]:
     everything_imported()
     codes = {kind.code for kind in kinds(Refusal) if "code" in vars(kind)}
     codes |= {code for code, _ in problems._HTTP.values()} | {"request-refused"}
-    token_errors = {*DESCRIPTIONS, ClientRefused.error, FormRefused.error, DetailsRefused.error}
+    refused = (ClientRefused, KeysAwaited, DetailsRefused, FormRefused, *kinds(FormRefused))
+    token_errors = {*DESCRIPTIONS, *(kind.error for kind in refused)}
     codes |= {str(code).replace("_", "-") for code in token_errors}
     for path in modules("api"):
         for call in calls(path):

@@ -185,6 +185,33 @@ def test_incomplete_settings_are_a_problem_that_names_what_is_missing() -> None:
     assert statuses(check_settings({})) == [Status.WARNING]
 
 
+def test_settings_that_the_exchange_would_refuse_at_its_start_are_a_problem(tmp_path: Path) -> None:
+    issuers = tmp_path / "issuers.yaml"
+    issuers.write_text("issuers: [")
+    wrong = {
+        "PARLEY_ISSUERS_FILE": str(issuers),
+        "PARLEY_RATE_LIMIT_STORAGE": "memcached://127.0.0.1",
+        "PARLEY_ISSUER": "https://parley.example/path",
+    }
+    for name, value in wrong.items():
+        (finding,) = check_settings({name: value})
+        assert finding.status is Status.PROBLEM
+        assert name in finding.why
+
+
+def test_production_that_says_nothing_of_a_proxy_is_a_warning(tmp_path: Path) -> None:
+    environ = {
+        **keys(tmp_path),
+        "PARLEY_ENVIRONMENT": "production",
+        "PARLEY_DATABASE_URL": "postgresql+psycopg://parley@db/parley",
+        "PARLEY_WITNESS": str(tmp_path / "witness"),
+        "PARLEY_ISSUER": "https://parley.example",
+    }
+
+    assert statuses(check_settings(environ)) == [Status.OK, Status.WARNING]
+    assert statuses(check_settings({**environ, "PARLEY_TRUSTED_PROXIES": "1"})) == [Status.OK]
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [({}, Status.OK), ({"FLASK_DEBUG": "0"}, Status.OK), ({"FLASK_DEBUG": "1"}, Status.PROBLEM)],

@@ -220,6 +220,19 @@ def test_an_answer_without_end_is_cut_off(server: KeyServer) -> None:
     assert refusal(server.url(), reach(server)) == "the answer has more than 65536 bytes"
 
 
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" * 200] * 500,
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *[b"1;" + b"a" * 8000 + b"\r\na\r\n"] * 500],
+    ],
+    ids=["interim answers", "chunk extensions"],
+)
+def test_what_is_thrown_away_counts_too(server: KeyServer, chunks: list[bytes]) -> None:
+    server.answer = raw(*chunks)
+    assert refusal(server.url(), reach(server)) == "the answer has more than 262144 bytes, with all that is around it"
+
+
 def test_a_compressed_answer_is_refused_however_small(server: KeyServer) -> None:
     for coding in ("gzip", "x-unknown"):
         server.answer = document(gzip.compress(b"a" * 10**6), 200, Content_Encoding=coding)

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from api.app import describe_app
+from api.meanings import explain_members
 from api.openapi import openapi_yaml
 
 REPOSITORY = Path(__file__).parents[2]
@@ -88,6 +90,84 @@ def test_the_description_speaks_no_dialect_of_python(document: dict[str, Any]) -
 def test_an_enumeration_is_one_type_wherever_it_stands(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
 
-    assert schemas["Contract"]["properties"]["status"] == {"$ref": "#/components/schemas/Status"}
-    assert schemas["ContractSummary"]["properties"]["status"] == {"$ref": "#/components/schemas/Status"}
+    assert schemas["Contract"]["properties"]["status"]["$ref"] == "#/components/schemas/Status"
+    assert schemas["ContractSummary"]["properties"]["status"]["$ref"] == "#/components/schemas/Status"
     assert "in_force" in schemas["Status"]["enum"]
+
+
+def test_every_answer_says_the_headers_that_it_carries(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            headers = _resolve(document, response)["headers"]
+            assert _resolve(document, headers["X-Request-Id"])["required"], (name, status)
+            if status.startswith("2"):
+                counted = {"RateLimit", "RateLimit-Policy"} <= set(headers)
+                assert counted == bool(operation["security"]), (name, status)
+            if status in ("409", "429", "5XX"):
+                assert "Retry-After" in headers, (name, status)
+
+
+def test_what_can_be_asked_again_with_its_tag_says_so(document: dict[str, Any]) -> None:
+    tagged = {
+        operation["operationId"]: operation
+        for name, operation in operations(document)
+        if name.startswith("get ") and "ETag" in operation["responses"]["200"]["headers"]
+    }
+
+    assert {"ask", "getContract", "getOpenapi", "getTokenKeys", "getServerMetadata", "getReceiptKeys"} <= set(tagged)
+    for name, operation in tagged.items():
+        assert "304" in operation["responses"], name
+        assert "If-None-Match" in {parameter["name"] for parameter in operation["parameters"]}, name
+
+
+def test_what_takes_an_idempotency_key_says_when_it_was_done_before(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        takes = "Idempotency-Key" in {parameter["name"] for parameter in operation.get("parameters", [])}
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                assert ("Idempotent-Replayed" in response["headers"]) == takes, name
+
+
+def test_every_member_of_every_schema_is_described(document: dict[str, Any]) -> None:
+    """In api/schemas where it is declared, or else in api/meanings."""
+    undescribed = {
+        f"{name}.{member}"
+        for name, schema in document["components"]["schemas"].items()
+        for member, said in schema.get("properties", {}).items()
+        if not said.get("description")
+    }
+
+    assert not undescribed
+
+
+def test_a_meaning_of_what_is_no_longer_there_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Answer\.rows"):
+        explain_members({}, {})
+
+
+def test_a_submission_has_one_form(document: dict[str, Any]) -> None:
+    schema = {name: document["components"]["schemas"]["Submission"][name] for name in ("required", "if", "else")}
+    common = {"submission_id": "x", "feed": "fills", "period": "2025"}
+    fits = Draft202012Validator(schema).is_valid
+
+    assert fits(common | {"rows": []})
+    assert fits(common | {"columns": {}})
+    assert not fits(common)
+    assert not fits(common | {"rows": [], "columns": {}})
+
+
+def test_each_bound_is_as_it_is_refused(document: dict[str, Any]) -> None:
+    ask = document["paths"]["/v1/contracts/{contract_id}/statistics/{name}"]["get"]
+    (confidence,) = (parameter for parameter in ask["parameters"] if parameter["name"] == "confidence")
+
+    assert confidence["schema"]["exclusiveMinimum"] == 0.5
+    assert confidence["schema"]["maximum"] == 0.999
+
+
+def _resolve(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return node
+    found = document
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return found

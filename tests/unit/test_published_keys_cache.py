@@ -1,7 +1,9 @@
 """Published keys are held for a while; nobody can have them fetched more often than is decided here."""
 
+import base64
 import json
 import string
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
@@ -14,12 +16,13 @@ from hypothesis import strategies as st
 
 from adapters.identity import jwks
 from adapters.identity.fetching import Reach, Unreachable
-from adapters.identity.jwks import KeysUnreachable, PublishedKeys, read_keys
+from adapters.identity.jwks import KeysBusy, KeysUnreachable, PublishedKeys, read_keys
 from api.auth.keys import new_private_jwk
 from contracts.parties import JsonObject
-from tests.support.key_server import KeyServer, document
+from tests.support.key_server import NAME, KeyServer, document, rsa_key
 from tests.support.small_exchange import public
 
+RSA = rsa_key()
 FIRST, SECOND = (public(new_private_jwk("ES384")) for _ in range(2))
 
 
@@ -68,14 +71,65 @@ def test_keys_are_found_by_kid_and_held_for_five_minutes(
 ) -> None:
     for _ in range(3):
         assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
-    watch.seconds += 299
+    watch.seconds += 239
     assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
     assert len(server.paths) == 1
+    watch.seconds += 60
     server.publish(SECOND)
     watch.seconds += 2
     assert published.find_keys(server.url(), FIRST["kid"]) == []
     assert published.find_keys(server.url(), SECOND["kid"]) == [SECOND]
     assert len(server.paths) == 2
+
+
+def test_who_goes_on_asking_never_waits_for_keys_anew(
+    server: KeyServer, published: PublishedKeys, watch: Stopwatch
+) -> None:
+    assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+    asked, go_on, answer = Event(), Event(), server.answer
+
+    def slowly(handler: Any) -> None:
+        asked.set()
+        assert go_on.wait(5)
+        answer(handler)
+
+    server.answer = slowly
+    watch.seconds += 240
+    for _ in range(3):
+        assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+    assert asked.wait(5)
+    running = published._pages[server.url()].running
+    assert running is not None
+    go_on.set()
+    running.result(5)
+    watch.seconds += 239
+    assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+    assert len(server.paths) == 2
+
+
+def test_a_url_that_goes_on_failing_is_asked_ever_more_seldom(
+    server: KeyServer, published: PublishedKeys, watch: Stopwatch
+) -> None:
+    server.answer = document({}, 503)
+
+    def fails() -> int:
+        with pytest.raises(KeysUnreachable):
+            published.find_keys(server.url(), FIRST["kid"])
+        return len(server.paths)
+
+    asked = fails()
+    for rest in (30, 60, 120, 240, 480, 600, 600):
+        watch.seconds += rest - 1
+        assert fails() == asked
+        watch.seconds += 1
+        asked += 1
+        assert fails() == asked
+    server.publish(FIRST)
+    watch.seconds += 600
+    assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+    server.publish(SECOND)
+    watch.seconds += 30
+    assert published.find_keys(server.url(), SECOND["kid"]) == [SECOND]
 
 
 def test_an_unknown_kid_has_keys_fetched_anew_but_once_in_half_a_minute(
@@ -146,17 +200,32 @@ def test_only_so_many_urls_are_remembered(
 # --- many at once
 
 
-def test_of_32_threads_one_fetches_and_all_are_answered(server: KeyServer, published: PublishedKeys) -> None:
-    together = Barrier(32)
+def test_of_32_threads_two_wait_and_the_others_are_told_to_come_again(server: KeyServer, watch: Stopwatch) -> None:
+    published = PublishedKeys(Reach(frozenset({server.host}), resolver=server.resolver), watch, waiting_max=8)
+    together, gate, answer = Barrier(32), Event(), server.answer
 
-    def find(_: int) -> list[JsonObject]:
+    def slowly(handler: Any) -> None:
+        assert gate.wait(5)
+        answer(handler)
+
+    server.answer = slowly
+
+    def find(_: int) -> list[JsonObject] | None:
         together.wait()
-        return published.find_keys(server.url(), FIRST["kid"])
+        try:
+            return published.find_keys(server.url(), FIRST["kid"])
+        except KeysBusy:
+            return None
 
     with ThreadPoolExecutor(32) as threads:
-        found = list(threads.map(find, range(32)))
-    assert found == [[FIRST]] * 32
+        asking = [threads.submit(find, number) for number in range(32)]
+        while sum(one.done() for one in asking) < 30:
+            time.sleep(0.001)
+        gate.set()
+        found = [one.result(5) for one in asking]
+    assert (found.count(None), found.count([FIRST])) == (30, 2)
     assert len(server.paths) == 1
+    assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
 
 
 def test_who_comes_with_a_known_kid_does_not_wait_for_one_with_an_unknown(
@@ -181,6 +250,92 @@ def test_who_comes_with_a_known_kid_does_not_wait_for_one_with_an_unknown(
         assert unknown.result(5) == []
 
 
+@pytest.fixture
+def hanging() -> Iterator[Event]:
+    """What `hosts` keeps waiting, until the end of the test."""
+    go_on = Event()
+    yield go_on
+    go_on.set()
+
+
+def hosts(server: KeyServer, go_on: Event) -> Reach:
+    """The host of the server answers; the name server of all others hangs."""
+
+    def resolver(host: str, port: int) -> list[str]:
+        assert host == NAME or go_on.wait(10)
+        return ["127.0.0.1"]
+
+    return Reach(frozenset({server.host}), resolver=resolver)
+
+
+def asked_of(published: PublishedKeys, *urls: str) -> list[type[KeysUnreachable]]:
+    """Each by a thread of its own, at once; with what they were refused."""
+
+    def ask(url: str) -> type[KeysUnreachable]:
+        with pytest.raises(KeysUnreachable) as refused:
+            published.find_keys(url, "any")
+        return refused.type
+
+    with ThreadPoolExecutor(len(urls)) as threads:
+        return list(threads.map(ask, urls))
+
+
+def test_hosts_that_hang_keep_nobody_elses_keys_from_being_fetched(
+    server: KeyServer, hanging: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "WAIT_SECONDS_MAX", 0.2)
+    published = PublishedKeys(hosts(server, hanging))
+    slow = [f"https://slow-{number}.example/" for number in range(31)]
+    refused = asked_of(published, *slow)
+    assert sorted(kind.__name__ for kind in refused) == ["KeysBusy"] * 29 + ["KeysUnreachable"] * 2
+    assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+
+
+def test_a_host_that_hangs_is_fetched_from_twice_at_once_however_it_is_spelt(
+    server: KeyServer, hanging: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "WAIT_SECONDS_MAX", 0.2)
+    published = PublishedKeys(hosts(server, hanging), fetches_max=3)
+    spelt = (
+        "https://slow.example/1",
+        "https://SLOW.example:8443/2",
+        "https://slow.example./3",
+        "https://slow.example/",
+    )
+    assert sorted(kind.__name__ for kind in asked_of(published, *spelt))[2:] == ["KeysUnreachable"] * 2
+    assert published._fetches_of == {"slow.example": 2}
+    assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+
+
+def test_where_all_fetches_are_taken_one_is_told_to_come_again_at_once(server: KeyServer, hanging: Event) -> None:
+    published = PublishedKeys(hosts(server, hanging), fetches_max=1)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(asked_of, published, "https://slow.example/")
+        while not published._waiting:
+            time.sleep(0.001)
+        with pytest.raises(KeysBusy, match="too many keys are being fetched"):
+            published.find_keys(server.url(), FIRST["kid"])
+        hanging.set()
+        assert first.result(5) == [KeysUnreachable]
+    assert published._fetches_of == {}
+    assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+
+
+def test_who_finds_no_room_to_wait_finds_the_keys_a_moment_later(server: KeyServer, hanging: Event) -> None:
+    published = PublishedKeys(hosts(server, hanging), waiting_max=1)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(asked_of, published, "https://slow.example/")
+        while not published._waiting:
+            time.sleep(0.001)
+        with pytest.raises(KeysBusy, match="too many wait"):
+            published.find_keys(server.url(), FIRST["kid"])
+        while not server.paths or published._pages[server.url()].running:
+            time.sleep(0.001)
+        assert published.find_keys(server.url(), FIRST["kid"]) == [FIRST]
+        hanging.set()
+        assert first.result(5) == [KeysUnreachable]
+
+
 def test_a_name_server_that_does_not_answer_holds_nobody_up_for_long(
     server: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,9 +347,11 @@ def test_a_name_server_that_does_not_answer_holds_nobody_up_for_long(
         return ["127.0.0.1"]
 
     published = PublishedKeys(Reach(frozenset({server.host}), resolver=resolver))
-    for _ in range(2):
+    for patience in (1.0, 0.05):
+        began = time.monotonic()
         with pytest.raises(KeysUnreachable, match="does not answer in time"):
             published.find_keys(server.url(), FIRST["kid"])
+        assert time.monotonic() - began < patience
     go_on.set()
 
 
@@ -253,9 +410,10 @@ def test_a_key_that_will_not_do_is_passed_over_and_the_others_stand(change: Json
 
 @pytest.mark.filterwarnings("ignore:Key size should be")
 def test_weak_and_private_keys_are_no_keys() -> None:
-    rsa, short = new_private_jwk("RS384"), {"kty": "RSA", "n": "w" * 171, "e": "AQAB", "kid": "short"}
+    rsa, short = RSA, {"kty": "RSA", "n": "w" * 171, "e": "AQAB", "kid": "short"}
     weak = {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "kid": "weak"}
-    assert read(rsa, short, weak, public(rsa)) == [public(rsa)]
+    even = {**public(rsa), "n": base64.urlsafe_b64encode(b"\xff" * 255 + b"\xfe").decode().rstrip("="), "kid": "even"}
+    assert read(rsa, short, weak, even, public(rsa)) == [public(rsa)]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,17 @@ def test_an_unknown_environment_is_refused_and_never_taken_for_development() -> 
         assert "PARLEY_ENVIRONMENT" in refused({"PARLEY_ENVIRONMENT": name})
 
 
+def test_a_missing_key_is_said_once() -> None:
+    said = refused(without("PARLEY_TOKEN_KEY") | {"PARLEY_WORKERS": "2"})
+
+    assert said.count("PARLEY_TOKEN_KEY or") == 1
+    assert "PARLEY_TOKEN_KEY or" in refused({"PARLEY_DATABASE_URL": "postgresql://db/parley", "PARLEY_WORKERS": "2"})
+
+
+def test_an_empty_issuer_is_unset() -> None:
+    assert read_settings({"PARLEY_ISSUER": "", "PARLEY_PORT": "8001"}).issuer == "http://127.0.0.1:8001"
+
+
 def test_several_workers_need_postgresql() -> None:
     sqlite = {"PARLEY_DATABASE_URL": "sqlite:///parley.sqlite", "PARLEY_WORKERS": "2"}
     assert "PARLEY_WORKERS" in refused(sqlite)

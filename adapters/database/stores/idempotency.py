@@ -27,7 +27,8 @@ class SqlIdempotencyStore:
 
     def answer(self, request: IdempotentRequest) -> None:
         if request.contract_id is None or self._hold_version(request):
-            self._connection.execute(sa.update(idempotent_requests).where(_unanswered(request)).values(**to_row(request)))
+            update = sa.update(idempotent_requests).where(_unanswered(request))
+            self._connection.execute(update.values(**to_row(request)))
         else:
             self.release(request)
 

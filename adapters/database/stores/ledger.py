@@ -32,6 +32,10 @@ class SqlLedgerStore:
         )
         return [Entry(**row) for row in self._connection.execute(query).mappings()]
 
+    def has_entries(self) -> bool:
+        """Of any population."""
+        return self._connection.execute(sa.select(ledger_entries.c.id).limit(1)).first() is not None
+
     def append(self, entry: Entry) -> None:
         if not insert_new(self._connection, ledger_entries, to_row(entry)):
             raise AlreadyExists(f"Entry {entry.sequence} of {entry.population} is in the ledger already.")

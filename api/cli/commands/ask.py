@@ -10,8 +10,8 @@ from adapters.exchange import ExchangeClient
 from api.cli.answer_csv import answer_csv, csv_text
 from api.cli.answer_output import CSV, Output, output_options
 from api.cli.answer_table import in_words
-from api.cli.answer_text import say_answer
-from api.cli.calling import as_client, chosen_profile
+from api.cli.answer_text import notes_of, say_answer
+from api.cli.calling import as_client, chosen_contract, chosen_profile
 from api.cli.files import PRIVATE_MODE, refuse_taken, write_new
 from api.cli.output import say, say_table, tell
 from contracts.parties import JsonObject
@@ -89,11 +89,8 @@ def _which(contract_id: str | None, statistic: str | None, contract: str | None)
             raise click.UsageError("Name the contract once: first, or with --contract.")
         return contract, contract_id
     if contract_id is None or (statistic is None and _names_statistic(contract_id)):
-        profile = chosen_profile()
-        if profile is None or profile.contract is None:
-            of = "" if contract_id is None else f" of {contract_id}"
-            raise click.UsageError(f"Which contract{of}? Name it first, or with --contract, or in your profile.")
-        return profile.contract, contract_id
+        of = "" if contract_id is None else f" of {contract_id}"
+        return chosen_contract(None, of=of, otherwise=", or with --contract"), contract_id
     return contract_id, statistic
 
 
@@ -116,7 +113,7 @@ def _tell_notes(answer: JsonObject) -> None:
     """What a table says below its rows, for whoever looks on."""
     if answer["labels"]:
         tell(f"Labels: {', '.join(map(in_words, answer['labels']))}")
-    for note in answer["notes"]:
+    for note in notes_of(answer):
         tell(f"Note: {note}")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from adapters.exchange import ExchangeClient
-from api.cli.calling import as_client
+from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.files import PRIVATE_MODE, read_json, write_new
 from api.cli.operating import operating
 from api.cli.output import Failure, say, say_json, say_table, tell
@@ -39,14 +39,14 @@ def audit() -> None:
 def _of_book(command: Callable[..., None]) -> Callable[..., None]:
     """Which book: a contract's, or the caller's own."""
 
-    @click.argument("contract_id", metavar="[CONTRACT]", required=False)
+    @contract_argument
     @click.option("--own", is_flag=True, help="Your organisation's own book: registrations and refused submissions.")
     @as_client
     @wraps(command)
     def with_book(client: ExchangeClient, contract_id: str | None, own: bool, **options: Any) -> None:
-        if (contract_id is None) is not own:
-            raise click.UsageError("name a contract, or --own")
-        command(client, contract_id, **options)
+        if own and contract_id is not None:
+            raise click.UsageError("Name a contract, or --own.")
+        command(client, None if own else chosen_contract(contract_id, otherwise=", or --own"), **options)
 
     return with_book
 

@@ -12,7 +12,7 @@ from api.schemas.organisations import (
     ClientKeysSchema,
     ClientListSchema,
     ClientRevocationSchema,
-    ClientSchema,
+    OAuthClientSchema,
     listed_client,
 )
 from contracts.parties import Client, JsonObject, Scope
@@ -74,7 +74,7 @@ def add(
     """Register a program that asks for access tokens on behalf of an organisation."""
     named = [scope.strip() for listed in scopes for scope in listed.split(",")]
     proof = {"jwks_url": jwks_url, "issuer": issuer, "subject": subject}
-    body = checked(ClientSchema(), id=client_id, scopes=named, public_keys=_read(key_files), **proof)
+    body = checked(OAuthClientSchema(), id=client_id, scopes=named, public_keys=_read(key_files), **proof)
     allowed = frozenset(Scope(scope) for scope in body["scopes"])
     with registering() as operator:
         keys = tuple(body.get("public_keys", ()))
@@ -101,7 +101,7 @@ def list_clients(organisation: str | None, as_json: bool) -> None:
 
 
 @client.command(
-    epilog="\b\nExample, both keys until the client has the new one, and then that alone:\n"
+    epilog="\b\nExample:\n"
     "  parley client rotate sierra-app --public-key old.pub.json --public-key new.pub.json\n"
     "  parley client rotate sierra-app --public-key new.pub.json"
 )
@@ -109,8 +109,8 @@ def list_clients(organisation: str | None, as_json: bool) -> None:
 @_with_public_keys
 @_with_jwks_url
 def rotate(client_id: str, key_files: tuple[Path, ...], jwks_url: str | None) -> None:
-    """Replace what a client proves itself with: from now on by these keys, or those at this URL, and no others. Tokens
-    that are out stay good until they expire.
+    """Replace what a client proves itself with: from now on these keys, or those at this URL, and no others. So name
+    the old key beside the new one until the client has that. Tokens that are out stay good until they expire.
     """
     body = checked(ClientKeysSchema(), public_keys=_read(key_files), jwks_url=jwks_url)
     with registering() as operator:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from adapters.exchange import ExchangeClient
-from api.cli.calling import as_client
+from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.commands.lifecycle import COMMANDS
 from api.cli.contract_text import say_contract, say_what_is_signed
 from api.cli.files import read_document
@@ -65,7 +65,7 @@ def propose(client: ExchangeClient, contract_id: str) -> None:
     epilog="\b\nExamples:\n  parley contract show dsc-helixor-adherence\n"
     "  parley contract show dsc-helixor-adherence --format html > helixor.html"
 )
-@click.argument("contract_id", metavar="CONTRACT")
+@contract_argument
 @click.option("--version", type=int, metavar="N", help="The one in force, or else the newest, unless given.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer: document, plans and signatures.")
 @click.option(
@@ -75,9 +75,9 @@ def propose(client: ExchangeClient, contract_id: str) -> None:
     help="Print all of it in plain words, written here from the document, whose digest is checked.",
 )
 @as_client
-def show(client: ExchangeClient, contract_id: str, version: int | None, as_json: bool, form: str | None) -> None:
+def show(client: ExchangeClient, contract_id: str | None, version: int | None, as_json: bool, form: str | None) -> None:
     """Show a contract: where it stands, its versions, parties, feeds and ceilings, who has signed, what was done."""
-    found = client.get_contract(contract_id, version)
+    found = client.get_contract(chosen_contract(contract_id), version)
     if form is not None:
         say_page(found, form)
     else:

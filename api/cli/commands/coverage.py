@@ -4,18 +4,18 @@ import click
 
 from adapters.exchange import ExchangeClient
 from api.cli.answer_text import coverage_text
-from api.cli.calling import as_client
+from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.output import say, say_json
 from contracts.parties import JsonObject
 
 
 @click.command(epilog="\b\nExample:\n  parley coverage dsc-helixor-adherence")
-@click.argument("contract_id", metavar="CONTRACT")
+@contract_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer, with every release of your own.")
 @as_client
-def coverage(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
+def coverage(client: ExchangeClient, contract_id: str | None, as_json: bool) -> None:
     """For each feed: the periods that are open to you, and those that you posted yourself."""
-    found = client.coverage(contract_id)
+    found = client.coverage(chosen_contract(contract_id))
     if as_json:
         say_json(found)
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from adapters.exchange import ExchangeClient
-from api.cli.calling import calling, client_options
+from api.cli.calling import WHO_CALLS, calling, client_options
 from api.cli.output import say, say_json, say_paragraph
 from api.cli.pages import Found, answered_contract, making_sense, read_contract
 from api.schemas.differences import differences_json
@@ -45,8 +45,8 @@ def diff(
     if other is not None and Path(contract).exists():
         before, after = read_contract(Path(contract)), read_contract(Path(other))
     elif client_id is None or client_key is None:
-        why = "" if other is None else f"There is no file {contract}. "
-        raise click.UsageError(f"{why}A contract on an exchange goes with --client-id and --client-key.")
+        why = "" if other is None else f"There is no file {contract}, so it is a contract on an exchange. "
+        raise click.UsageError(f"{why}{WHO_CALLS}")
     else:
         with calling(url, client_id, client_key) as client:
             before = _version(client, contract, older)

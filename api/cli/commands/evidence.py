@@ -11,7 +11,7 @@ from adapters.evidence import MANIFEST, NotATestReport, read_test_report, stored
 from adapters.exchange import ExchangeClient, ProblemAnswered
 from adapters.installation import installation
 from adapters.rendering import WRITERS
-from api.cli.calling import calling, client_options
+from api.cli.calling import WHO_CALLS, calling, chosen_contract, client_options
 from api.cli.files import read_file, read_json
 from api.cli.output import Failure, say
 from contracts.evidence.given import Finding, Given, TestsRun
@@ -89,18 +89,19 @@ def evidence(
     Computed here from the proposed or signed contract. With CONTRACT it is downloaded, with the statement of your own
     population's ledger; nobody else's is in it. Without a report of tests the packet does not say that any ran.
     """
-    if (contract_id is None) is (path is None):
-        raise click.UsageError("name a contract, or give one with --file")
+    if contract_id is not None and path is not None:
+        raise click.UsageError("Name a contract, or give one with --file.")
     files: dict[str, bytes] = {}
     statement, because = None, _OFFLINE
     if path is not None:
         answer, files["contract.json"] = read_json(path), read_file(path)
     elif client_id is None or client_key is None:
-        raise click.UsageError("CONTRACT goes with --client-id and --client-key; or give a file with --file")
+        raise click.UsageError(f"{WHO_CALLS} Or give a file with --file.")
     else:
+        contract_id = chosen_contract(contract_id)
         with calling(url, client_id, client_key) as client:
-            answer = client.get_contract(str(contract_id))
-            statement, because = _statement(client, str(contract_id))
+            answer = client.get_contract(contract_id)
+            statement, because = _statement(client, contract_id)
         files["contract.json"] = _json_bytes(answer)
     if statement is not None:
         files["ledger.json"] = _json_bytes(statement)

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from adapters.exchange import ExchangeClient, ProblemAnswered
-from api.cli.calling import as_client, calling, client_options
+from api.cli.calling import WHO_CALLS, as_client, calling, chosen_contract, client_options, contract_argument
 from api.cli.commands.reconcile import reconcile, witness
 from api.cli.operating import operating
 from api.cli.output import Failure, loss_text, say, say_json, say_paragraph, say_table
@@ -36,12 +36,12 @@ ledger.add_command(witness)
 
 
 @ledger.command(epilog="\b\nExample:\n  parley ledger show dsc-helixor-adherence")
-@click.argument("contract_id", metavar="CONTRACT")
+@contract_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the whole statement, with the event of every entry.")
 @as_client
-def show(client: ExchangeClient, contract_id: str, as_json: bool) -> None:
+def show(client: ExchangeClient, contract_id: str | None, as_json: bool) -> None:
     """Show the entries of your own population, over all its contracts, and what they add up to."""
-    statement = client.ledger(contract_id)
+    statement = client.ledger(chosen_contract(contract_id))
     (say_json if as_json else _say_statement)(statement)
 
 
@@ -68,8 +68,10 @@ def verify(
     if contract is None:
         with operating() as database:
             found = verify_ledgers(database, population)
-    elif population is not None or client_id is None or client_key is None:
-        raise click.UsageError("--contract goes with --client-id and --client-key, and without --population.")
+    elif population is not None:
+        raise click.UsageError("--contract goes without --population: it is of your own.")
+    elif client_id is None or client_key is None:
+        raise click.UsageError(WHO_CALLS)
     else:
         with calling(url, client_id, client_key) as client:
             verified, unread = _verify_own(client, contract)

@@ -46,7 +46,7 @@ def profile() -> None:
     type=click.Path(path_type=Path),
     help="The private key of the client, a JWK. It stays where it is.",
 )
-@click.option("--contract", metavar="CONTRACT", help="The contract that `parley ask` asks unless it is told another.")
+@click.option("--contract", metavar="CONTRACT", help="The contract that is meant where none is named.")
 @click.option("--purpose", help="What answers are for, unless `parley ask` is told another.")
 @click.option("--only-scope", multiple=True, help="Ask for tokens of this scope alone; repeat it for several.")
 @click.option(

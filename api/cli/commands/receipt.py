@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from adapters.exchange import fetch_receipt_keys
-from api.cli.calling import calling, client_options, reaching, url_option
+from api.cli.calling import WHO_CALLS, calling, client_options, reaching, url_option
 from api.cli.files import PUBLIC_MODE, read_json, write_new
 from api.cli.output import Failure, say, say_json
 from api.cli.receipts import (
@@ -101,7 +101,7 @@ def verify(
     Exit code 1 when it is not genuine, or does not fit.
     """
     if with_ledger and (client_id is None or client_key is None):
-        raise click.UsageError("--ledger goes with --client-id and --client-key.")
+        raise click.UsageError(f"--ledger reads your own ledger. {WHO_CALLS}")
     try:
         found = read_receipt_file(file)
         kid, payload = verify_signed(found.signed, _published(keys_file, url))

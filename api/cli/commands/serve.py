@@ -1,6 +1,7 @@
 """`parley serve`."""
 
 import os
+from functools import partial
 
 import click
 
@@ -36,15 +37,18 @@ def serve(migrate_first: bool) -> None:
         if migrate_first:
             migrate_and_begin_witness()
         _require_startable(settings)
-    say(f"Parley serves {settings.issuer} on {settings.host}:{settings.port}; Ctrl-C stops it.")
     if settings.token_key is None:
         say("PARLEY_TOKEN_KEY is not set: an ephemeral one is made, and access tokens end with this process.")
     if settings.receipt_key is None:
         say("PARLEY_RECEIPT_KEY is not set: an ephemeral one is made; save its public half with `parley receipt keys`.")
     try:
-        serve_until_stopped(settings)
+        serve_until_stopped(settings, partial(_say_ready, settings))
     except OSError:
         raise Failure(f"Metrics cannot be served on {settings.metrics_host}:{settings.metrics_port}.") from None
+
+
+def _say_ready(settings: Settings) -> None:
+    say(f"Parley serves {settings.issuer} on {settings.host}:{settings.port}; Ctrl-C stops it.")
 
 
 def _require_startable(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import click
 
 from adapters.exchange import ExchangeClient
-from api.cli.calling import as_client
+from api.cli.calling import as_client, chosen_contract
 from api.cli.cells import find_release, read_whole_period
 from api.cli.output import Failure, refusal_failure, say, say_json, tell
 from contracts.decisions import get_period
@@ -28,12 +28,12 @@ Strata that are absent are zero. Post the true counts: the exchange adds the noi
 \b
 Examples:
   parley submit dsc-helixor-adherence --feed fills --period 2025-01 fills-2025-01.csv
-  parley submit dsc-helixor-adherence release-2025-01.json        (it says feed, period and id itself)"""
+  parley submit dsc-helixor-adherence release-2025-01.json        (it says feed, period and id itself)
+  parley submit --feed fills --period 2025-01 fills-2025-01.csv   (of the contract of your profile)"""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("contract_id", metavar="CONTRACT")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("words", metavar="[CONTRACT] FILE", nargs=-1, required=True)
 @click.option("--feed", help="Which feed of the contract. Needed for cells.")
 @click.option("--period", help="Which period of it: 2025-03, 2025-Q1 or 2025. Needed for cells.")
 @click.option(
@@ -52,16 +52,18 @@ Examples:
 @as_client
 def submit(
     client: ExchangeClient,
-    contract_id: str,
-    file: Path,
+    words: tuple[str, ...],
     as_json: bool,
     **of_cells: Any,
 ) -> None:
     """Post one whole period of a feed: it is debited, noised once and stored; exact numbers are forgotten.
 
     Cells, period and restatement are checked here first, against the contract; faulty ones are not sent. Needs the
-    scopes contracts.read and submissions.write.
+    scopes contracts.read and submissions.write. CONTRACT may be left out where your profile has one.
     """
+    if len(words) > 2:
+        raise click.UsageError("Name one contract and one file.")
+    contract_id, file = chosen_contract(words[0] if len(words) > 1 else None), Path(words[-1])
     release = find_release(file)
     if release is None:
         receipt = _submit_cells(client, contract_id, file, **of_cells)

@@ -47,9 +47,7 @@ def _make_client_proofs() -> None:
         sa.Column("client_id", sa.Text(), nullable=False, comment="Client that has or had it."),
         sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_client_proofs_client_id")),
         sa.PrimaryKeyConstraint("proof", "client_id", name=op.f("pk_client_proofs")),
-        comment=(
-            "All that clients were ever registered to prove themselves with, so that nothing of a revoked one comes back."
-        ),
+        comment="All that clients ever proved themselves with, so that nothing of a revoked one comes back.",
     )
 
 
@@ -59,8 +57,7 @@ def _fill_in_client_proofs() -> None:
     proofs = sa.table("client_proofs", sa.column("proof", sa.Text), sa.column("client_id", sa.Text))
     connection = op.get_bind()
     for client in connection.execute(sa.select(clients)).all():
-        found = {find_thumbprint(key) for key in json.loads(client.public_keys)} - {None}
-        for proof in sorted(filter(None, found)):
+        for proof in {find_thumbprint(key) for key in json.loads(client.public_keys)} - {None}:
             connection.execute(sa.insert(proofs).values(proof=proof, client_id=client.id))
 
 
