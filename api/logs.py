@@ -122,6 +122,7 @@ def register_request_log(app: Flask) -> None:
             route=request.url_rule.rule if request.url_rule else None,
             status=_status(response),
             organisation=caller.organisation if caller else None,
-            **g.get("logged", {}),
+            client=g.get("claimed_client"),
+            address=g.get("refused_address"),
         )
         return response

@@ -20,9 +20,9 @@ def register_token_log(app: Flask) -> None:
     @app.after_request
     def note(response: Response) -> Response:
         if request.url_rule is not None and request.url_rule.rule in _PATHS:
-            g.logged = {"client": _claimed_client()}
+            g.claimed_client = _claimed_client()
             if response.status_code >= 400:
-                g.logged["address"] = address_key(request.remote_addr)
+                g.refused_address = address_key(request.remote_addr)
         return response
 
 

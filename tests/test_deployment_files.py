@@ -113,7 +113,8 @@ def test_metrics_are_on_a_network_of_their_own() -> None:
 
 def test_one_address_cannot_take_all_threads_nor_a_large_answer_hold_one() -> None:
     found = find_spec("swagger_ui")
-    assert found and found.origin
+    assert found is not None
+    assert found.origin
     largest_page_bytes = (Path(found.origin).parent / "static" / "swagger-ui-bundle.js").stat().st_size
     threads = 2 * read_settings({}).threads  # PARLEY_WORKERS of compose.yaml
 

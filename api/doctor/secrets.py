@@ -19,7 +19,7 @@ _OTHERS: Final = 0o077
 
 
 def check_settings(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """All that `parley serve` reads before it starts, but for the keys and the database, which have checks of their own."""
+    """All that `parley serve` reads before it starts; keys and database have checks of their own."""
     try:
         settings = read_settings(environ)
         check_issuer(settings.issuer)

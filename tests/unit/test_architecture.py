@@ -25,6 +25,8 @@ PAGE: Final = ROOT / "docs" / "reference" / "problems.md"
 LOGGED: Final = {"request_id", "method", "route", "status", "organisation", "kind", "endpoint", "frames"}
 LOGGED |= {"message", "reason"}  # of the server's processes and settings, in fixed words
 LOGGED |= {"client", "issuer"}  # whose published keys cannot be had
+LOGGED |= {"address"}  # of a refused request for a token, with the client that it claims
+LOGGED |= {"pid", "token_keys", "receipt_keys"}  # of the server: its process, and the kids of its keys
 
 
 def modules(*packages: str) -> list[Path]:
