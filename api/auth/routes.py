@@ -5,7 +5,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 from marshmallow.validate import Equal
 
-from adapters.tokens import ASSERTION_TYPE
+from adapters.client.tokens import ASSERTION_TYPE
 from api.auth.details import AuthorizationDetailSchema
 from api.auth.guards import public
 from api.auth.metadata import (

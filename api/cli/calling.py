@@ -13,8 +13,8 @@ import httpx
 from click.core import ParameterSource
 from joserfc.errors import JoseError
 
-from adapters.exchange import ExchangeClient, ProblemAnswered
-from adapters.tokens import TokenNotGranted
+from adapters.client.exchange import ExchangeClient, ProblemAnswered
+from adapters.client.tokens import TokenNotGranted
 from api.cli.jwks import read_private_key
 from api.cli.output import Failure, problem_failure, tell
 from api.cli.profiles import Profile, choose_profile, key_path, warn_if_shared

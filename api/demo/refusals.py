@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from adapters.exchange import ExchangeClient, ProblemAnswered
+from adapters.client.exchange import ExchangeClient, ProblemAnswered
 from api.demo.contract import follow_up_contract
 from api.demo.promises import promise
 from api.demo.registrar import Participant

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from adapters.client.exchange import ExchangeClient
 from adapters.clock import SystemClock
 from adapters.database import open_database
-from adapters.exchange import ExchangeClient
 from adapters.witness import FileWitness
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk

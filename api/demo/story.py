@@ -14,9 +14,9 @@ from typing import Final
 
 import httpx
 
+from adapters.client.exchange import ExchangeClient, ProblemAnswered
+from adapters.client.tokens import TokenNotGranted
 from adapters.database import migrate
-from adapters.exchange import ExchangeClient, ProblemAnswered
-from adapters.tokens import TokenNotGranted
 from api.demo.contract import demo_contract, last_final_year
 from api.demo.exact import exact_answers, put_exact_beside
 from api.demo.printing import ONLY_A_DEMO, Narrator, results_text

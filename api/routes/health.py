@@ -7,8 +7,8 @@ from marshmallow import Schema, fields
 
 from api.auth.guards import public
 from api.auth.routes import PUBLISHED_HEADERS
+from api.description.document import openapi_yaml
 from api.http import Blueprint
-from api.openapi import openapi_yaml
 from api.problems import ApiProblem
 from api.readiness import Readiness
 from api.wiring import wiring

@@ -21,7 +21,7 @@ SHORT: Final = validate.Regexp(
     r"^[^\x00-\x1f\x7f]{1,400}\Z", error="a text of 1 to 400 characters, without control characters"
 )
 UNKNOWN: Final = "is not a field here"
-# What apispec has no words for; api/describing.py has.
+# What apispec has no words for; api/description has.
 ENUM_NAME: Final = "x-name"
 KEY_PATTERN: Final = "x-key-pattern"
 

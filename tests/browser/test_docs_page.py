@@ -15,7 +15,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as seen
 from selenium.webdriver.support.wait import WebDriverWait
 
-from adapters.tokens import TokenSource
+from adapters.client.tokens import TokenSource
 from api.demo.server_process import running_server
 from tests.support.small_exchange import CONTRACT, SmallExchange
 

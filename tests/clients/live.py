@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
 from api.demo.registrar import Registrar

@@ -14,9 +14,9 @@ from flask_smorest import Api
 from joserfc import jws
 from joserfc.jwk import import_key
 
+from adapters.client.tokens import ASSERTION_TYPE
 from adapters.database import open_database
 from adapters.identity.jwks import PublishedKeys
-from adapters.tokens import ASSERTION_TYPE
 from api.auth.access_tokens import AccessTokens, OwnTokens
 from api.auth.guards import public, requires
 from api.auth.jose import named_algorithms, public_members

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 from api.auth.access_tokens import DETAILS_CLAIM, TokenRefused, details_in
 from api.auth.details import ACTIONS, DETAILS_MAX, TEXT_LENGTH_MAX, contracts_for
 from api.auth.metadata import DETAILS_TYPE

@@ -262,7 +262,7 @@ def test_an_exhausted_budget_refuses_before_anything_is_drawn(agreed: SmallExcha
 
 
 def test_a_replayed_client_assertion_gets_no_second_token(agreed: SmallExchange) -> None:
-    from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+    from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 
     url = "https://parley.example/oauth/token"
     assertion = make_client_assertion("blueridge-client", agreed.client_keys["blueridge"], url, agreed.clock.now())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 from api.auth.keys import new_private_jwk
 from api.cli import main
 from contracts.audit.verifying import verify_books

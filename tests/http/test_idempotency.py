@@ -24,10 +24,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from adapters.client.exchange import ExchangeClient, ProblemAnswered
 from adapters.database import DatabaseUnavailable
 from adapters.database.stores.idempotency import SqlIdempotencyStore
 from adapters.database.transactions import Transaction, kind_of
-from adapters.exchange import ExchangeClient, ProblemAnswered
 from api.app import create_app
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
@@ -606,7 +606,7 @@ def line(migrated_sqlite_url: str) -> LossyLine:
 @pytest.fixture
 def client(line: LossyLine, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExchangeClient]:
     over_this_line = httpx.Client(base_url=ISSUER, transport=line)
-    monkeypatch.setattr("adapters.exchange._http_client", lambda *_: over_this_line)
+    monkeypatch.setattr("adapters.client.exchange._http_client", lambda *_: over_this_line)
     with ExchangeClient(ISSUER, f"{BRAND}-client", line.exchange.client_keys[BRAND]) as opened:
         yield opened
 

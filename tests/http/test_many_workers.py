@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.exchange import ExchangeClient, ProblemAnswered
+from adapters.client.exchange import ExchangeClient, ProblemAnswered
 from api.demo.registrar import Participant, Registrar
 from api.demo.server_process import running_server
 from contracts.parties import JsonObject

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from werkzeug.test import TestResponse
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.schemas.ledger import read_entries
 from api.schemas.paging import write_cursor
 from contracts.parties import Client, JsonObject, Organisation, Role, Scope, SigningKey
@@ -274,8 +274,8 @@ def test_the_link_leads_to_the_exchange_whatever_the_host_header_says(shared: Sm
 def client(shared: SmallExchange, monkeypatch: pytest.MonkeyPatch) -> Iterator[ExchangeClient]:
     """Asks for a few lines at a time."""
     over_this_line = httpx.Client(base_url=ISSUER, transport=httpx.WSGITransport(shared.app))
-    monkeypatch.setattr("adapters.exchange._http_client", lambda *_: over_this_line)
-    monkeypatch.setattr("adapters.exchange._PAGE_LINES", 5)
+    monkeypatch.setattr("adapters.client.exchange._http_client", lambda *_: over_this_line)
+    monkeypatch.setattr("adapters.client.exchange._PAGE_LINES", 5)
     with ExchangeClient(ISSUER, "sierra-client", shared.client_keys["sierra"]) as opened:
         yield opened
 

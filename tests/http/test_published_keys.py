@@ -13,8 +13,8 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from adapters.client.tokens import ASSERTION_TYPE
 from adapters.database.stores.parties import SqlPartyStore
-from adapters.tokens import ASSERTION_TYPE
 from api.auth import client_keys
 from api.auth.keys import new_private_jwk
 from api.settings import SettingsInvalid, read_settings

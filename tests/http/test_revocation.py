@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 from api.app import create_app
 from api.auth.metadata import METADATA_PATH, REVOCATION_PATH
 from contracts.parties import JsonObject

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from joserfc import jws
 
-from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 from api.auth.jose import public_members
 from api.auth.keys import ReceiptReader, new_private_jwk
 from contracts.parties import JsonObject

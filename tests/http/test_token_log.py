@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 from api.app import create_app
 from api.logs import configure_logs
 from api.settings import read_settings

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.tokens import TokenNotGranted, TokenSource, make_client_assertion
+from adapters.client.tokens import TokenNotGranted, TokenSource, make_client_assertion
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
 from tests.http.exchange import ISSUER, TOKEN_URL, Exchange, opened

@@ -16,9 +16,9 @@ from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
 from api.app import describe_app
-from api.docs_page import POLICY
+from api.description.document import openapi_yaml
+from api.description.page import POLICY
 from api.logs import configure_logs
-from api.openapi import openapi_yaml
 from api.versions import DEPRECATED, Deprecation, mark_deprecated, register_deprecations
 from contracts.parties import Role, Scope
 from tests.http.test_bad_input import assert_problem

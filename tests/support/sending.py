@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from adapters.tokens import TokenSource
+from adapters.client.tokens import TokenSource
 from contracts.parties import JsonObject
 from tests.support.small_exchange import CONTRACT
 from tests.support.watching import WatchedServer

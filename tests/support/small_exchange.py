@@ -20,7 +20,7 @@ from weakref import finalize
 import numpy as np
 from werkzeug.test import TestResponse
 
-from adapters.tokens import ASSERTION_TYPE, make_client_assertion
+from adapters.client.tokens import ASSERTION_TYPE, make_client_assertion
 from api.app import create_app
 from api.auth.keys import new_private_jwk
 from api.settings import Settings, read_settings, witness_beside

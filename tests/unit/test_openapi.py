@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from api.app import describe_app
-from api.meanings import explain_members
-from api.openapi import openapi_yaml
+from api.description.document import openapi_yaml
+from api.description.meanings import explain_members
 
 REPOSITORY = Path(__file__).parents[2]
 

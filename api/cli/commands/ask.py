@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.answer_csv import answer_csv, csv_text
 from api.cli.answer_output import CSV, Output, output_options
 from api.cli.answer_table import in_words

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.files import PRIVATE_MODE, read_json, write_new
 from api.cli.operating import operating

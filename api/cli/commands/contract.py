@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.commands.lifecycle import COMMANDS
 from api.cli.contract_text import say_contract, say_what_is_signed

@@ -2,7 +2,7 @@
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.answer_text import coverage_text
 from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.output import say, say_json

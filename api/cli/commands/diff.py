@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.calling import WHO_CALLS, calling, client_options
 from api.cli.output import say, say_json, say_paragraph
 from api.cli.pages import Found, answered_contract, making_sense, read_contract

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import click
 
+from adapters.client.exchange import ExchangeClient, ProblemAnswered
 from adapters.clock import SystemClock
 from adapters.evidence import MANIFEST, NotATestReport, read_test_report, stored_tables, write_packet
-from adapters.exchange import ExchangeClient, ProblemAnswered
 from adapters.installation import installation
 from adapters.rendering import WRITERS
 from api.cli.calling import WHO_CALLS, calling, chosen_contract, client_options

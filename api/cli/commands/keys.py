@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.auth.jose import public_members
 from api.auth.keys import new_private_jwk
 from api.cli.calling import as_client

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from adapters.exchange import ExchangeClient, ProblemAnswered
+from adapters.client.exchange import ExchangeClient, ProblemAnswered
 from api.cli.calling import WHO_CALLS, as_client, calling, chosen_contract, client_options, contract_argument
 from api.cli.commands.reconcile import reconcile, witness
 from api.cli.operating import operating

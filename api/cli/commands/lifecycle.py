@@ -7,7 +7,7 @@ from typing import Final
 import click
 import yaml
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.calling import as_client
 from api.cli.files import PUBLIC_MODE, read_document, write_new
 from api.cli.output import Failure, say

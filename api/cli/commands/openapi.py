@@ -8,7 +8,7 @@ import yaml
 from api.app import describe_app
 from api.cli.files import read_file
 from api.cli.output import Failure, say
-from api.openapi import openapi_yaml
+from api.description.document import openapi_yaml
 
 
 @click.command(epilog="\b\nExample:\n  parley openapi --check")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from adapters.exchange import fetch_receipt_keys
+from adapters.client.exchange import fetch_receipt_keys
 from api.cli.calling import WHO_CALLS, calling, client_options, reaching, url_option
 from api.cli.files import PUBLIC_MODE, read_json, write_new
 from api.cli.output import Failure, say, say_json

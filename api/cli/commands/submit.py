@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.calling import as_client, chosen_contract
 from api.cli.cells import find_release, read_whole_period
 from api.cli.output import Failure, refusal_failure, say, say_json, tell

@@ -2,7 +2,7 @@
 
 import click
 
-from adapters.exchange import ExchangeClient
+from adapters.client.exchange import ExchangeClient
 from api.cli.calling import as_client
 from api.cli.output import say
 

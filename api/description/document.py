@@ -9,7 +9,7 @@ from flask_smorest import Api, Blueprint
 from werkzeug.exceptions import HTTPException
 
 from api.auth.metadata import security_schemes
-from api.describing import complete
+from api.description.completing import complete
 from api.idempotency import with_keys
 from api.problems import http_response
 from api.schemas.fields import ProblemSchema

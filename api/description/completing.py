@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from api.described_headers import HEADERS, add_headers, references
+from api.description.headers import HEADERS, add_headers, references
+from api.description.meanings import explain_members
 from api.idempotency import KEY
-from api.meanings import explain_members
 from api.schemas.fields import ENUM_NAME, KEY_PATTERN
 from contracts.parties import JsonObject
 

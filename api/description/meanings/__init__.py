@@ -6,7 +6,7 @@ By noun, as the schemas are; COMMON holds those that mean the same wherever they
 from collections.abc import Mapping
 from typing import Final
 
-from api.meanings import agreeing, answering, entering, recording
+from api.description.meanings import agreeing, answering, entering, recording
 from contracts.parties import JsonObject
 
 COMMON: Final = {

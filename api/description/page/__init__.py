@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from api.auth.guards import public
 from api.auth.metadata import SECURITY_SCHEME
 from api.auth.routes import PUBLISHED_HEADERS
-from api.openapi import openapi_yaml
+from api.description.document import openapi_yaml
 from api.problems import ApiProblem
 
 # Styles that scripts set one by one are let in by any policy; whole style sheets are from here alone.

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from adapters.tokens import TokenSource
+from adapters.client.tokens import TokenSource
 from contracts.parties import JsonObject
 from contracts.signing import sign
 
