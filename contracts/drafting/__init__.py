@@ -12,11 +12,11 @@ from typing import Final
 from contracts.canonical import canonical_size
 from contracts.drafting.document import document_faults, party_faults, succession_faults
 from contracts.drafting.feeds import feed_faults
-from contracts.drafting.grant_faults import grant_faults, purpose_faults
+from contracts.drafting.grant_terms import grant_faults, purpose_faults
 from contracts.drafting.life_tables import life_table_faults
 from contracts.drafting.losses import privacy_faults
+from contracts.drafting.meanings import meaning_faults
 from contracts.drafting.settlement import settlement_faults
-from contracts.drafting.succession_faults import meaning_faults
 from contracts.parties import JsonObject
 from contracts.ports import Stores
 from contracts.records import ContractRecord

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.schemas.contracts import ContractDocumentSchema
-from contracts.drafting.grant_faults import grant_faults, purpose_faults
+from contracts.drafting.grant_terms import grant_faults, purpose_faults
 from contracts.granting import permit
 from contracts.parties import JsonObject
 from contracts.records import ContractRecord, Stage
