@@ -76,6 +76,7 @@ class Exchange:
             settings=SimpleNamespace(issuer=ISSUER, audience=AUDIENCE),
             token_keys=TokenKeys([self.token_jwk]),
             external=(),
+            trusted_issuers=(),
             published_keys=PublishedKeys(),
             rate_limits=RateLimits("off", "off", "memory://"),
         )

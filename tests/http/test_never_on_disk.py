@@ -22,6 +22,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches the ser
 ACCEPTED = ("rows", "columns", "chunked", "one row", "a large body", "gzip", "resumed", "after the crash")
 REPLAYED = ("a replay", "a replay with other cells")
 REQUEST_LINE = {
+    "address",
+    "client",
     "event",
     "level",
     "method",
