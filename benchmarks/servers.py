@@ -82,4 +82,4 @@ def _serve_exchange(environ: dict[str, str]) -> None:
 
 
 def _serve_nothing(environ: dict[str, str]) -> None:
-    _Nothing(read_settings(environ)).run()
+    _Nothing(read_settings(environ), bool).run()
