@@ -8,7 +8,7 @@ import pytest
 from adapters.database import SqlDatabase, open_database
 from adapters.database.stores import SqlStores
 from adapters.database.stores.remembered import Remembered
-from contracts.records import History
+from contracts.records import History, ReleaseRecord
 from tests.stores.examples import (
     BLOCK,
     BRAND,
@@ -124,22 +124,42 @@ def test_what_is_rolled_back_is_remembered_by_nobody(signed: SqlDatabase) -> Non
 def test_releases_stored_since_follow_those_that_are_remembered(
     database: SqlDatabase, other_process: SqlDatabase
 ) -> None:
-    releases = [
-        replace(RELEASE, id=f"rel-{number}", submission_id=f"sub-{number}", debit_id=f"debit-{number}")
-        for number in (1, 2, 3)
-    ]
     with database.writing() as stores:
         stores.ledger.append(GRANT)
-    for number, release in enumerate(releases, start=1):
-        with other_process.writing() as stores:
-            stores.submissions.add(replace(SUBMISSION, id=f"sub-{number}", period=f"2025-0{number}"))
-            stores.ledger.append(
-                replace(DEBIT, id=f"debit-{number}", sequence=number + 1, submission_id=f"sub-{number}")
-            )
-            stores.releases.add(release, BLOCK)
+    posted: list[ReleaseRecord] = []
+    for number in (1, 2, 3):
+        posted.append(post(other_process, number))
         with database.reading() as stores:
-            assert stores.releases.list_for_contract(DRAFT.id) == releases[:number]
+            assert stores.releases.list_for_contract(DRAFT.id) == posted
             assert stores.releases.list_for_contract("nothing") == []
+
+
+def test_a_transaction_never_sees_a_release_of_after_its_beginning(
+    database: SqlDatabase, other_process: SqlDatabase
+) -> None:
+    with database.writing() as stores:
+        stores.ledger.append(GRANT)
+    post(other_process, 1)
+    with database.reading() as begun_before:
+        assert [release.id for release in begun_before.releases.list_for_contract(DRAFT.id)] == ["rel-1"]
+        post(other_process, 2)
+        with database.reading() as begun_after:
+            assert [release.id for release in begun_after.releases.list_for_contract(DRAFT.id)] == ["rel-1", "rel-2"]
+
+        assert [release.id for release in begun_before.releases.list_for_contract(DRAFT.id)] == ["rel-1"]
+
+    with database.reading() as stores:
+        assert [release.id for release in stores.releases.list_for_contract(DRAFT.id)] == ["rel-1", "rel-2"]
+
+
+def post(database: SqlDatabase, number: int) -> ReleaseRecord:
+    """Submission, debit and release of a period."""
+    release = replace(RELEASE, id=f"rel-{number}", submission_id=f"sub-{number}", debit_id=f"debit-{number}")
+    with database.writing() as stores:
+        stores.submissions.add(replace(SUBMISSION, id=f"sub-{number}", period=f"2025-0{number}"))
+        stores.ledger.append(replace(DEBIT, id=f"debit-{number}", sequence=number + 1, submission_id=f"sub-{number}"))
+        stores.releases.add(release, BLOCK)
+    return release
 
 
 def test_what_was_used_longest_ago_is_forgotten_first() -> None:

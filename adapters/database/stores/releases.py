@@ -13,10 +13,10 @@ from contracts.records import ReleaseRecord
 from contracts.refusals import AlreadyExists
 
 _FIELDS: Final = tuple(field.name for field in fields(ReleaseRecord))
-_LATER: Final = (
+_FROM: Final = (
     select_fields(releases, ReleaseRecord)
     .add_columns(releases.c.position)
-    .where(releases.c.contract_id == sa.bindparam("contract_id"), releases.c.position > sa.bindparam("after"))
+    .where(releases.c.contract_id == sa.bindparam("contract_id"), releases.c.position >= sa.bindparam("position"))
     .order_by(releases.c.position)
 )
 
@@ -46,12 +46,20 @@ class SqlReleaseStore:
     def list_for_contract(self, contract_id: str) -> list[ReleaseRecord]:
         """Those that are remembered, and what has been stored since."""
         known = self._remembered.find(contract_id) if self._remembered is not None else None
-        (after,), before = known or ((0,), ())
-        rows = self._connection.execute(_LATER, {"contract_id": contract_id, "after": after}).mappings().all()
+        (last,), before = known or ((0,), ())
+        rows = self._from(contract_id, last)
+        if before and (not rows or rows[0]["position"] != last):
+            # This transaction began before the last of them was stored: it is to see what it would have seen.
+            before, rows = (), self._from(contract_id, 0)
+        rows = rows[1:] if before else rows
         found = (*before, *(ReleaseRecord(**{name: row[name] for name in _FIELDS}) for row in rows))
         if rows and self._remembered is not None:
             self._remembered.keep(contract_id, (rows[-1]["position"],), found)
         return list(found)
+
+    def _from(self, contract_id: str, position: object) -> Sequence[sa.RowMapping]:
+        values = {"contract_id": contract_id, "position": position}
+        return self._connection.execute(_FROM, values).mappings().all()
 
     def get_blocks(self, release_ids: Sequence[str]) -> dict[str, bytes]:
         query = sa.select(releases.c.id, releases.c.block).where(releases.c.id.in_(release_ids))
