@@ -1,0 +1,1 @@
+"""How real files map onto the canonical model: one module a layout."""
