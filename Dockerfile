@@ -10,7 +10,7 @@ COPY api ./api
 COPY adapters ./adapters
 COPY contracts ./contracts
 COPY privacy ./privacy
-RUN /opt/parley/bin/python -m pip install -c constraints.txt .
+RUN /opt/parley/bin/python -m pip install -c constraints.txt '.[server]'
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="Parley" \

@@ -56,7 +56,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, noise: NoiseSo
     _require_usable_issuer(settings)
     check_schema(settings.database_url)
     configure_logs(settings.log_level)
-    app = describe_app(settings.max_body_bytes)
+    app = describe_app(settings.max_body_bytes, settings.max_expanded_bytes)
     app.extensions["parley"] = wire(settings, clock=clock, noise=noise)
     app.config[HTTPS] = settings.issuer.startswith("https:")
     if settings.trusted_proxies:
@@ -66,7 +66,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, noise: NoiseSo
     return app
 
 
-def describe_app(max_body_bytes: int = 1) -> Flask:
+def describe_app(max_body_bytes: int = 1, max_expanded_bytes: int = 1) -> Flask:
     """The routes and their rules, joined to nothing: enough to write openapi.yaml."""
     app = Flask("parley", static_folder=None)
     # A doubled slash is another address: redirecting would send a client, body and all, where the Host header says.
@@ -74,7 +74,7 @@ def describe_app(max_body_bytes: int = 1) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it, its base class not
     register_request_log(app)
     register_token_log(app)
-    register_http_rules(app, max_body_bytes)
+    register_http_rules(app, max_body_bytes, max_expanded_bytes)
     register_limit_headers(app)
     register_deprecations(app)
     api = register_api(app)

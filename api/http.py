@@ -11,13 +11,26 @@ from flask import Flask, Request, Response, current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
 
+from adapters.cells.media_types import TABLE_TYPES
 from adapters.cells.strict_json import JsonRefused, load_strict
 from api.auth.metadata import REVOCATION_PATH, TOKEN_PATH
-from api.encodings import GZIP, BodyNotGzip, BodyTooLarge, compress, expand, find_encoding, revalidate
+from api.encodings import (
+    GZIP,
+    IDENTITY,
+    ZSTD,
+    BodyNotExpandable,
+    BodyTooLarge,
+    compress,
+    expand,
+    find_encoding,
+    revalidate,
+)
 from api.problems import ApiProblem
 
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+SUBMISSIONS_PATH: Final = "/v1/contracts/<string:contract_id>/submissions"
+MAX_EXPANDED_LENGTH: Final = "MAX_EXPANDED_LENGTH"
 HTTPS: Final = "PARLEY_HTTPS"
 SECURITY_HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -51,8 +64,10 @@ class MemoryRequest(Request):
         limit = self.max_content_length
         if self.content_length is None and limit is not None and len(body) >= limit:
             raise _too_large()
-        if find_encoding(self) == GZIP:
-            body = _expanded(body, limit or 0)
+        encoding = find_encoding(self) or IDENTITY
+        if encoding != IDENTITY:
+            is_table = self.mimetype in TABLE_TYPES
+            body = _expanded(body, encoding, current_app.config[MAX_EXPANDED_LENGTH] if is_table else limit or 0)
         return body.decode(errors="replace") if as_text else body
 
 
@@ -85,10 +100,12 @@ def _camel_case(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def register_http_rules(app: Flask, max_body_bytes: int) -> None:
-    """Body limits and media types, in force before any view runs."""
+def register_http_rules(app: Flask, max_body_bytes: int, max_expanded_bytes: int) -> None:
+    """Body limits and media types, in force before any view runs. max_expanded_bytes: of a table; JSON, of which each
+    byte takes many in memory, expands to no more than it may be as it is sent."""
     app.request_class = MemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config[MAX_EXPANDED_LENGTH] = max_expanded_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 64 * 1024
     app.before_request(_require_readable_address)
     app.before_request(_require_media_type)
@@ -105,25 +122,35 @@ def _require_media_type() -> None:
     """Refuse other media types, and bodies too large by their own word, before a byte is read."""
     if request.url_rule is None or request.method not in _WITH_BODY:
         return  # nothing to read
-    expected = FORM_TYPE if request.url_rule.rule in (TOKEN_PATH, REVOCATION_PATH) else JSON_TYPE
+    types, encodings = _taken(request.url_rule.rule)
     has_body = request.content_length or "Transfer-Encoding" in request.headers
-    if has_body and request.mimetype != expected:
-        raise ApiProblem("media-type-unsupported", 415, f"This route takes {expected}.", {"Accept": expected})
-    takes = GZIP if expected == JSON_TYPE else "identity"
-    if find_encoding(request) not in ("identity", takes):
-        detail = f"This route takes a body as it is{', or by gzip once' if takes == GZIP else ''}."
-        raise ApiProblem("media-type-unsupported", 415, detail, {"Accept-Encoding": takes})
+    if has_body and request.mimetype not in types:
+        listed = ", ".join(types)
+        raise ApiProblem("media-type-unsupported", 415, f"This route takes {listed}.", {"Accept": listed})
+    if find_encoding(request) not in (IDENTITY, *encodings):
+        detail = f"This route takes a body as it is{', or once by gzip or zstd' if encodings else ''}."
+        listed = ", ".join(encodings) or IDENTITY
+        raise ApiProblem("media-type-unsupported", 415, detail, {"Accept-Encoding": listed})
     if request.max_content_length is not None and (request.content_length or 0) > request.max_content_length:
         raise _too_large()
 
 
-def _expanded(body: bytes, bytes_max: int) -> bytes:
+def _taken(rule: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The media types that a route takes, and by which encodings."""
+    if rule in (TOKEN_PATH, REVOCATION_PATH):
+        return (FORM_TYPE,), ()
+    tables = TABLE_TYPES if rule == SUBMISSIONS_PATH else ()
+    return (JSON_TYPE, *tables), (GZIP, ZSTD)
+
+
+def _expanded(body: bytes, encoding: str, bytes_max: int) -> bytes:
     try:
-        return expand(body, bytes_max)
+        return expand(body, encoding, bytes_max)
     except BodyTooLarge:
         raise _too_large() from None
-    except BodyNotGzip:
-        raise ApiProblem("request-malformed", 400, "The body is not one whole gzip member.") from None
+    except BodyNotExpandable:
+        one = "gzip member" if encoding == GZIP else "zstd frame"
+        raise ApiProblem("request-malformed", 400, f"The body is not one whole {one}.") from None
 
 
 def _too_large() -> ApiProblem:

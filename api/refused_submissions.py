@@ -7,13 +7,15 @@ from functools import wraps
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from flask import Request, g
+from flask import Request, g, request
 from marshmallow import ValidationError, validate
 from werkzeug.exceptions import HTTPException
 
 from api.http import Blueprint, StrictParser
+from api.posted_tables import is_table, read_envelope, require_no_query
 from api.problems import ApiProblem, refusal_code
 from api.schemas.fields import NAME, SLUG
+from api.schemas.submissions import EnvelopeSchema
 from api.wiring import wiring
 from contracts.parties import Caller
 from contracts.refusals import Refusal
@@ -25,10 +27,17 @@ _UNREAD: Final = frozenset({"body-too-large", "request-timeout"})
 
 
 class NotingParser(StrictParser):
-    """Notes what a body says it is, before a schema refuses it."""
+    """Notes what a submission says it is, before a schema refuses it. Of a table, only its envelope is read."""
+
+    def parse(self, argmap: Any, req: Request | None = None, **options: Any) -> Any:
+        return super().parse(EnvelopeSchema() if is_table(req or request) else argmap, req, **options)
 
     def _raw_load_json(self, req: Request) -> Any:
-        posted = super()._raw_load_json(req)
+        if is_table(req):
+            posted = read_envelope(req)
+        else:
+            require_no_query(req)
+            posted = super()._raw_load_json(req)
         g.asked = read_asked(posted)
         return posted
 

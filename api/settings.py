@@ -25,7 +25,7 @@ class Settings:
     issuer: its public URL, and the `iss` of its tokens. audience: the `aud` that its tokens carry.
     token_key, receipt_key: private JWK or JWK set (JSON text) that signs access tokens, and receipts; None makes a new
     one at each start, which development allows.
-    max_cells: of one period of a feed, over all its measures. lease_seconds: how long a
+    max_expanded_bytes: of a table. max_cells: of one period of a feed, over all its measures. lease_seconds: how long a
     running submission is taken to be alive.
     issuers_file: of the external issuers whose tokens are accepted too.
     private_key_hosts: `host` or `host:port` of published keys that may have private addresses.
@@ -44,6 +44,7 @@ class Settings:
     issuers_file: str | None
     private_key_hosts: frozenset[str]
     max_body_bytes: int
+    max_expanded_bytes: int
     max_cells: int
     lease_seconds: int
     host: str
@@ -76,7 +77,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         receipt_key=read_secret(environ, "PARLEY_RECEIPT_KEY"),
         issuers_file=environ.get("PARLEY_ISSUERS_FILE"),
         private_key_hosts=_hosts(environ, "PARLEY_PRIVATE_KEY_HOSTS"),
-        max_body_bytes=_number(environ, "PARLEY_MAX_BODY_BYTES", 16 * 1024 * 1024),
+        max_body_bytes=(max_body_bytes := _number(environ, "PARLEY_MAX_BODY_BYTES", 16 * 1024 * 1024)),
+        max_expanded_bytes=_number(environ, "PARLEY_MAX_EXPANDED_BYTES", 4 * max_body_bytes),
         max_cells=_number(environ, "PARLEY_MAX_CELLS", 1_000_000),
         lease_seconds=_number(environ, "PARLEY_LEASE_SECONDS", 120),
         host=environ.get("PARLEY_HOST", "127.0.0.1"),

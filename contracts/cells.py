@@ -1,29 +1,25 @@
 """Turns posted columns into the dense exact tables of a feed, or says what is wrong, column by column.
 
-Cells come as parallel columns: one list for each dimension and each measure. Strata that are absent are zero.
+Cells come as parallel columns: one for each dimension and each measure. Strata that are absent are zero.
 A value marked as suppressed is refused: a threshold of 11 at the source raises the sensitivity from 1 to 11.
 Messages name the field and never quote a count.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
 
 import numpy as np
 
+from contracts.cell_columns import MAX_COUNT, MISSING, MOST_ODD, Column, Counts, Positions, as_counts, as_positions
 from contracts.refusals import CellsInvalid, Fault, first_faults
 from contracts.terms import FeedTerms
 from privacy.arrays import Vector
 from privacy.release import ExactTable
 
-MAX_COUNT = 10**12
+__all__ = ["MAX_COUNT", "MISSING", "Columns", "cells_refused", "exact_tables", "require_fields", "too_many_strata"]
 _SUPPRESSION_MARKS = frozenset({"", "*", "s", "na", "n/a", "null", "none", "suppressed", "masked", "."})
 
-# Stands where a row of a row-wise submission has no value for a field.
-MISSING: Final = object()
-
-Column = Sequence[Any]
 Locate = Callable[[str, int | None], str]
 
 
@@ -42,27 +38,36 @@ def exact_tables(feed: FeedTerms, columns: Columns) -> dict[str, ExactTable]:
     """By measure, the dense table with one axis per dimension. Raises CellsInvalid with the first faults."""
     if columns.all_zero:
         return {name: np.zeros(feed.shape, dtype=np.int64) for name in feed.measures}
-    _refuse(_columns_missing_or_unknown(feed, columns))
-    _refuse(chain(_dimension_faults(feed, columns), _measure_faults(feed, columns)))
-    strata = _stratum_indices(feed, columns)
-    counts = {name: np.array(columns.values[name], dtype=np.int64) for name in feed.measures}
-    _refuse(chain(_duplicates(feed, strata, columns), _broken_invariants(feed, counts, columns)))
-    return {name: _dense(feed, strata, values) for name, values in counts.items()}
+    require_fields(feed, {name: len(column) for name, column in columns.values.items()}, columns.locate)
+    places = {name: as_positions(columns.values[name], feed.vocabularies[name]) for name in feed.dimensions}
+    counts = {name: as_counts(columns.values[name]) for name in feed.measures}
+    _refuse(chain(_dimension_faults(feed, places, columns), _measure_faults(counts, columns)))
+    strata = _stratum_indices(feed, places, columns)
+    numbers = {name: count.numbers for name, count in counts.items()}
+    _refuse(chain(_duplicates(feed, strata, columns), _broken_invariants(feed, numbers, columns)))
+    return {name: _dense(feed, strata, values) for name, values in numbers.items()}
 
 
-def _columns_missing_or_unknown(feed: FeedTerms, columns: Columns) -> Iterator[Fault]:
+def require_fields(feed: FeedTerms, lengths: Mapping[str, int], locate: Locate) -> None:
+    """Exactly the feed's fields, of one length, and no more rows than strata: known before any value is looked at.
+
+    lengths: of the columns posted, by field. Raises CellsInvalid.
+    """
+    _refuse(_columns_missing_or_unknown(feed, lengths, locate))
+
+
+def _columns_missing_or_unknown(feed: FeedTerms, lengths: Mapping[str, int], locate: Locate) -> Iterator[Fault]:
     expected = (*feed.dimensions, *feed.measures)
-    for name in columns.values:
+    for name in lengths:
         if name not in expected:
-            yield Fault(columns.locate(name, None), "field_unknown", f"the feed has {', '.join(expected)}")
+            yield Fault(locate(name, None), "field_unknown", f"the feed has {', '.join(expected)}")
     for name in expected:
-        if name not in columns.values:
-            yield _missing(columns.locate(name, None))
-    lengths = {len(column) for column in columns.values.values()}
-    if len(lengths) > 1:
-        yield Fault(columns.locate("", None), "columns_uneven", "all columns have the same length")
-    if max(lengths, default=0) > feed.cells_per_measure:
-        yield too_many_strata(feed, columns.locate("", None))
+        if name not in lengths:
+            yield _missing(locate(name, None))
+    if len(set(lengths.values())) > 1:
+        yield Fault(locate("", None), "columns_uneven", "all columns have the same length")
+    if max(lengths.values(), default=0) > feed.cells_per_measure:
+        yield too_many_strata(feed, locate("", None))
 
 
 def too_many_strata(feed: FeedTerms, pointer: str) -> Fault:
@@ -74,23 +79,24 @@ def _missing(pointer: str) -> Fault:
     return Fault(pointer, "field_missing", "every dimension and measure is needed")
 
 
-def _dimension_faults(feed: FeedTerms, columns: Columns) -> Iterator[Fault]:
-    for name, vocabulary in feed.vocabularies.items():
-        known = frozenset(vocabulary)
-        for index, value in enumerate(columns.values[name]):
-            if value is MISSING:
+def _dimension_faults(feed: FeedTerms, places: Mapping[str, Positions], columns: Columns) -> Iterator[Fault]:
+    for name, column in places.items():
+        listed = ", ".join(feed.vocabularies[name][:20])
+        for index in np.flatnonzero(column.positions < 0)[:MOST_ODD].tolist():
+            if index in column.missing:
                 yield _missing(columns.locate(name, index))
-            elif not isinstance(value, str) or value not in known:
-                listed = ", ".join(vocabulary[:20])
+            else:
                 yield Fault(columns.locate(name, index), "value_unknown", f"{name} is one of {listed}")
 
 
-def _measure_faults(feed: FeedTerms, columns: Columns) -> Iterator[Fault]:
-    for name in feed.measures:
-        for index, value in enumerate(columns.values[name]):
+def _measure_faults(counts: Mapping[str, Counts], columns: Columns) -> Iterator[Fault]:
+    for name, column in counts.items():
+        outside = np.flatnonzero((column.numbers < 0) | (column.numbers > MAX_COUNT))[:MOST_ODD].tolist()
+        for index in sorted({*column.odd, *outside}):
+            value = column.odd[index] if index in column.odd else int(column.numbers[index])
             if value is MISSING:
                 yield _missing(columns.locate(name, index))
-            elif type(value) is not int or not 0 <= value <= MAX_COUNT:
+            else:
                 yield Fault(columns.locate(name, index), *_what_is_wrong(value))
 
 
@@ -113,17 +119,19 @@ def _is_suppression_mark(text: str) -> bool:
     return mark in _SUPPRESSION_MARKS or mark.startswith(("<", "≤", "&lt;"))
 
 
-def _stratum_indices(feed: FeedTerms, columns: Columns) -> Vector:
-    codes = []
-    for name, vocabulary in feed.vocabularies.items():
-        positions = {value: i for i, value in enumerate(vocabulary)}
-        codes.append(np.fromiter((positions[v] for v in columns.values[name]), np.int64, len(columns.values[name])))
-    if not codes:
-        return np.zeros(len(next(iter(columns.values.values()), ())), dtype=np.int64)
-    return np.ravel_multi_index(tuple(codes), feed.shape).astype(np.int64)
+def _stratum_indices(feed: FeedTerms, places: Mapping[str, Positions], columns: Columns) -> Vector:
+    """In C order: the last dimension fastest."""
+    strata = np.zeros(len(next(iter(columns.values.values()), ())), dtype=np.int64)
+    for name, column in places.items():
+        strata = strata * len(feed.vocabularies[name]) + column.positions
+    return strata
 
 
 def _duplicates(feed: FeedTerms, strata: Vector, columns: Columns) -> Iterator[Fault]:
+    seen = np.zeros(feed.cells_per_measure, dtype=np.bool_)
+    seen[strata] = True
+    if np.count_nonzero(seen) == len(strata):
+        return
     _, first = np.unique(strata, return_index=True)
     again = np.setdiff1d(np.arange(len(strata)), first)
     name = next(iter(columns.values), "")

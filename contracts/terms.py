@@ -76,6 +76,7 @@ class FeedTerms:
 
     generation: digest of everything the loss of the feed rests on (schema, bounds, k, plan); a feed that changes in
     any of it is accounted for as a new one. None before the plan is made. expected: sum over one period, by measure.
+    preparation_sha256: of the definitions by which cells are made of claims, if the contract names them.
     """
 
     name: str
@@ -95,6 +96,7 @@ class FeedTerms:
     rho_nano: int
     plan: MeasurementPlan | None
     generation: str | None
+    preparation_sha256: str | None = None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -294,6 +296,7 @@ def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> Fee
         rho_nano=budget_nano(feed["rho"]),
         plan=_read_plan(feed["plan"]) if feed.get("plan") else None,
         generation=_generation(feed, vocabularies) if feed.get("plan") else None,
+        preparation_sha256=feed.get("preparation_sha256"),
     )
 
 

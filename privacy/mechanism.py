@@ -9,6 +9,7 @@ Error texts of the library can contain raw values, so none leaves this module: a
 
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import metadata
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ LIBRARY_VERSION = "0.16.0"  # the loss of a release is what this version's own m
 NAME = "discrete_gaussian"
 MIN_SIGMA = 1e-3
 MAX_SIGMA = 1e12
+# Below this a draw takes less time than it is worth to share it out among threads.
+SHARED_OUT_FROM = 8192
 
 
 class DrawFailed(Exception):
@@ -44,20 +47,43 @@ class NoiseSource(Protocol):
 
 
 class DiscreteGaussian:
-    """The noise source of production: OpenDP's sampler, seeded by the operating system, exact at any scale."""
+    """The noise source of production: OpenDP's sampler, seeded by the operating system, exact at any scale.
+
+    A large vector is drawn in pieces, one for each CPU that this process may use, while the library holds no lock of
+    Python's. Entries are noised independently, so its pieces are distributed as the whole is, with the same loss.
+    """
 
     def add_noise(self, exact: Vector, sigma: float) -> Vector:
-        """Raises DrawFailed when no noise was drawn."""
+        """Raises DrawFailed when no noise was drawn for some piece; nothing of the others is returned then."""
         _require_sigma(sigma)
         failed = False
         try:
-            noisy = np.array(_measurement(sigma)(np.array(exact, dtype=np.int64)), dtype=np.int64)
+            noisy = _draw(np.array(exact, dtype=np.int64), sigma)
         except Exception:
             failed = True
         # Raised outside the handler: a chained exception would carry the library's text, and with it raw values.
         if failed:
             raise DrawFailed
         return noisy
+
+
+def _draw(exact: Vector, sigma: float) -> Vector:
+    if exact.size < SHARED_OUT_FROM:
+        return _draw_piece(exact, sigma)
+    pieces = np.array_split(exact, usable_cpus())
+    with ThreadPoolExecutor(len(pieces)) as threads:
+        return np.concatenate(list(threads.map(lambda piece: _draw_piece(piece, sigma), pieces)))
+
+
+def _draw_piece(exact: Vector, sigma: float) -> Vector:
+    return np.array(_measurement(sigma)(exact), dtype=np.int64)
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def charge_nano(sigma: float, l2_sensitivity: float) -> int:

@@ -190,6 +190,32 @@ class ExchangeClient:
         }
         return self.request("POST", f"/v1/contracts/{contract_id}/submissions", json=body)
 
+    def submit_table(
+        self,
+        contract_id: str,
+        feed: str,
+        period: str,
+        table: bytes,
+        media_type: str = "application/vnd.apache.parquet",
+        submission_id: str | None = None,
+        restatement: int = 0,
+        *,
+        encoding: str | None = None,
+    ) -> JsonObject:
+        """Post one period as a table in bytes, CSV, Parquet or an Arrow stream by its media type; the receipt.
+
+        encoding: `gzip` or `zstd`, where the bytes are compressed as a whole.
+        """
+        asked: dict[str, str | int] = {"submission_id": submission_id or str(uuid4()), "feed": feed, "period": period}
+        headers = {"Content-Type": media_type} | ({"Content-Encoding": encoding} if encoding else {})
+        return self.request(
+            "POST",
+            f"/v1/contracts/{contract_id}/submissions",
+            params=asked | {"restatement": restatement},
+            content=table,
+            headers=headers,
+        )
+
     def submit_release(self, contract_id: str, body: JsonObject) -> JsonObject:
         """Post a release measured at source, as `contracts.submissions.measuring.measure` made it; the receipt."""
         return self.request("POST", f"/v1/contracts/{contract_id}/submissions", json=body)

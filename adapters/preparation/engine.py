@@ -59,8 +59,10 @@ class Engine:
         """A small table of values; columns are written `name TYPE`."""
         self.connection.execute(f"CREATE OR REPLACE TEMPORARY TABLE {name} ({', '.join(columns)})")
         if rows:
-            marks = ", ".join("?" for _ in columns)
-            self.connection.executemany(f"INSERT INTO {name} VALUES ({marks})", [list(row) for row in rows])  # noqa: S608
+            # A list for each column in one statement: row by row takes a millisecond each.
+            lists = ", ".join(f"unnest(CAST(? AS {column.split(maxsplit=1)[1]}[]))" for column in columns)
+            values = [list(each) for each in zip(*rows, strict=True)]
+            self.connection.execute(f"INSERT INTO {name} SELECT {lists}", values)
 
 
 def sql_text(name: str) -> str:

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "client": "Register clients of an organisation (operator).",
     "keys": "Make keys; register signing keys (operator).",
     "contract": "Preview, draft, sign, amend, suspend and read contracts.",
+    "prepare": "Make cells from raw claims, where the claims are.",
     "submit": "Post one period of a feed.",
     "measure": "Draw a release on your own premises, for a feed measured at source.",
     "ask": "Ask a statistic.",

@@ -1,4 +1,5 @@
-"""Cells of one period from a file: JSON as rows or as columns, or CSV with a header. Or the release drawn of them.
+"""Cells of one period from a file: Parquet or Arrow, JSON as rows or as columns, or CSV with a header. Or the release
+drawn of them.
 
 Cells are checked by the exchange's own validator before anything is sent, so that faulty cells never leave the
 provider's machine, and each fault is named by its place in the file.
@@ -8,10 +9,14 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
+
+import pyarrow as pa
 
 from adapters.cells.rows import from_columns, from_rows
+from adapters.preparation.writing import CellsLabel, NotCells, read_cells_file
 from api.cli.files import read_file, read_json
 from api.cli.output import Failure, tell
 from contracts.cells import Columns, exact_tables
@@ -21,6 +26,7 @@ from contracts.terms import FeedTerms
 
 # More digits than any count may have, and few enough for Python to read at once.
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+TABLE_SUFFIXES: Final = (".parquet", ".arrow")
 
 
 def read_whole_period(path: Path, feed: FeedTerms, *, empty: bool) -> dict[str, list[Any]]:
@@ -33,9 +39,14 @@ def read_whole_period(path: Path, feed: FeedTerms, *, empty: bool) -> dict[str, 
     return columns
 
 
+def find_label(path: Path) -> CellsLabel | None:
+    """What `parley prepare` wrote into the file of what it is of, or None. Raises Failure."""
+    return _read_table(path)[0] if path.suffix in TABLE_SUFFIXES else None
+
+
 def find_release(path: Path) -> JsonObject | None:
     """The submission that `parley measure` wrote, or None for a file of cells. Raises Failure."""
-    body = None if path.suffix == ".csv" else read_json(path)
+    body = None if path.suffix in (".csv", *TABLE_SUFFIXES) else read_json(path)
     if not isinstance(body, dict) or "release" not in body:
         return None
     try:
@@ -48,12 +59,12 @@ def find_release(path: Path) -> JsonObject | None:
 def read_cells(path: Path, feed: FeedTerms) -> dict[str, list[Any]]:
     """Columns that fit the feed, ready to be posted. Raises Failure, which never quotes a count."""
     try:
-        columns = _read_csv(path, feed) if path.suffix == ".csv" else _read_json(path, feed)
+        columns = _READERS.get(path.suffix, _read_json)(path, feed)
         exact_tables(feed, columns)
     except CellsInvalid as invalid:
         faults = [f"{fault.pointer or '/'}: {fault.message}" for fault in invalid.faults]
         raise Failure(f"The cells of {path} do not fit; nothing was sent.", faults) from None
-    return {name: list(column) for name, column in columns.values.items()}
+    return {name: list(cast(Sequence[Any], column)) for name, column in columns.values.items()}
 
 
 def _read_json(path: Path, feed: FeedTerms) -> Columns:
@@ -64,6 +75,29 @@ def _read_json(path: Path, feed: FeedTerms) -> Columns:
         case {"columns": dict(columns), **others} if not others:
             return from_columns(columns, feed)
     raise Failure(f'{path} is neither {{"rows": [...]}} nor {{"columns": {{...}}}}.')
+
+
+def _read_columns(path: Path, _feed: FeedTerms) -> Columns:
+    table = _read_table(path)[1]
+
+    def locate(name: str, index: int | None) -> str:
+        return f"column {name}" if index is None else f"row {index + 1}, column {name}"
+
+    return Columns({name: table.column(name).to_pylist() for name in table.column_names}, locate)
+
+
+def _read_table(path: Path) -> tuple[CellsLabel | None, pa.Table]:
+    try:
+        label, table = read_cells_file(path)
+    except NotCells as error:
+        raise Failure(f"{path}: {error}.") from None
+    except FileNotFoundError:
+        raise Failure(f"There is no file {path}.") from None
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}.") from None
+    if len(set(table.column_names)) < table.num_columns:
+        raise Failure(f"{path}: a column stands twice in it.")
+    return label, table
 
 
 def _read_csv(path: Path, feed: FeedTerms) -> Columns:
@@ -103,3 +137,6 @@ def _csv_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 def _count(text: str) -> int | str:
     """A whole number; any other text stays for the validator to refuse, which knows why."""
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else text
+
+
+_READERS: Final = {".csv": _read_csv, ".parquet": _read_columns, ".arrow": _read_columns}

@@ -2,25 +2,18 @@
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from uuid import uuid4
 
-import yaml
-
 from adapters.cells.strict_json import JsonRefused, load_strict
+from adapters.strict_yaml import YamlRefused, load_yaml
 from api.cli.output import Failure
 from contracts.parties import JsonObject
 
 PRIVATE_MODE: Final = 0o600
 PUBLIC_MODE: Final = 0o644
 ORDINARY_MODE: Final = 0o666  # less what the umask takes
-_RESOLVED: Final = (
-    ("null", r"(?:~|null|)\Z", ["~", "n", ""]),
-    ("bool", r"(?:true|false)\Z", ["t", "f"]),
-    ("int", r"-?(?:0|[1-9][0-9]*)\Z", list("-0123456789")),
-)
 
 
 def read_file(path: Path) -> bytes:
@@ -102,30 +95,12 @@ def read_document(path: Path) -> JsonObject:
     return as_json
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with the core scalars only, no merge keys, and no key twice."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # as in PyYAML
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        found = super().construct_mapping(node, deep=True)
-        if len(found) < len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key stands twice in one object", node.start_mark)
-        return found
-
-
-for _name, _form, _first in _RESOLVED:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_form), _first)
-
-
 def _read_yaml(path: Path) -> Any:
     try:
-        return _Loader(read_file(path)).get_single_data()
-    except yaml.MarkedYAMLError as error:
-        place = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise Failure(f"{path}{place}: {error.problem}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise Failure(f"{path} is not well-formed YAML.") from None
+        return load_yaml(read_file(path))
+    except YamlRefused as refused:
+        place = f", line {refused.line}:" if refused.line else ""
+        raise Failure(f"{path}{place} {refused}.") from None
 
 
 def _refuse(_: object) -> NoReturn:

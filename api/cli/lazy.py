@@ -1,10 +1,19 @@
-"""Commands that are imported when they are called, so that `parley --help` need not load the exchange."""
+"""Commands that are imported when they are called, so that `parley --help` need not load the exchange.
+
+So one whose part is not installed (`setup.cfg`, options.extras_require) fails when it is called, and says so.
+"""
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import click
+
+_SERVER: Final = (
+    "alembic", "authlib", "flask", "flask_smorest", "gunicorn", "httpcore", "jinja2", "limits", "marshmallow",
+    "prometheus_client", "psycopg", "sqlalchemy", "structlog", "swagger_ui", "webargs", "werkzeug",
+)  # fmt: skip
+_PART_OF: Final = {**dict.fromkeys(_SERVER, "server"), "duckdb": "prepare"}
 
 
 class LazyGroup(click.Group):
@@ -24,6 +33,17 @@ class LazyGroup(click.Group):
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(import_module(f"{self._package}.{cmd_name}"), cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as missing:
+            part = _PART_OF.get((missing.name or "").partition(".")[0])
+            if part is None:
+                raise
+            raise click.ClickException(
+                f"This command needs a part of Parley that is not installed: pip install 'parley-exchange[{part}]'"
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

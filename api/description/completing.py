@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from api.description.headers import HEADERS, add_headers, references
 from api.description.meanings import explain_members
+from api.description.tables import describe_tables
 from api.idempotency import KEY
 from api.schemas.fields import ENUM_NAME, KEY_PATTERN
 from contracts.parties import JsonObject
@@ -144,6 +145,7 @@ def complete(document: JsonObject, docstrings: Mapping[str, str]) -> JsonObject:
     _leave_room(found)
     components["schemas"] = {name: schemas[name] for schemas in [components["schemas"]] for name in _reached(found)}
     explain_members(components["schemas"], docstrings)
+    describe_tables(found)
     for name, members in _EXACTLY_ONE.items():
         # Not a bare oneOf, of which generators make a union of types without members.
         components["schemas"][name] |= {"if": {"oneOf": [{"required": [member]} for member in members]}, "else": False}

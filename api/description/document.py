@@ -22,8 +22,9 @@ _DESCRIPTION: Final = (
     "reveal almost nothing about any single person; the ledger says how much. A provider's period is measured once, "
     "under differential privacy, and answered for ever: every answer is post-processing of stored noisy releases. "
     "Every error is a problem document (RFC 9457) with a stable type, `urn:parley:problem:<code>`. "
-    "A JSON body may be sent with `Content-Encoding: gzip`, and answers to GET are compressed for whoever sends "
-    "`Accept-Encoding: gzip`. A POST with an `Idempotency-Key` can be repeated after a lost answer: it is done once."
+    "A JSON body may be sent with `Content-Encoding: gzip` or `zstd`, and answers to GET are compressed for whoever "
+    "sends `Accept-Encoding: gzip`. A POST with an `Idempotency-Key` can be repeated after a lost answer: it is done "
+    "once."
 )
 _SERVERS: Final = (
     {"url": "/", "description": "The exchange that serves this document."},

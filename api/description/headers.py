@@ -1,6 +1,6 @@
-"""Headers of answers as openapi.yaml declares them, revalidation, and what it says of gzip.
+"""Headers of answers as openapi.yaml declares them, and revalidation.
 
-gzip is in words alone: were Content-Encoding a parameter, generated clients would name it and compress nothing.
+Content-Encoding is in words alone: were it a parameter, generated clients would name it and compress nothing.
 """
 
 from typing import Any, Final
@@ -42,7 +42,6 @@ HEADERS: Final[JsonObject] = {
     ),
     "Cache-Control": _header("For how long it may be kept."),
 }
-_GZIP: Final = "The body may be compressed: then send `Content-Encoding: gzip`, and one whole gzip member."
 _IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
@@ -81,8 +80,6 @@ def add_headers(path: str, method: str, operation: JsonObject, parameters: list[
         operation["parameters"] = [*operation.get("parameters", []), dict(_IF_NONE_MATCH)]
         unchanged = {"description": "It is still as you have it; no body.", "headers": headers}
         operation["responses"] = dict(sorted({**operation["responses"], "304": unchanged}.items()))
-    if operation["operationId"] == "submit":
-        operation["requestBody"]["description"] = _GZIP
 
 
 def _tag_of(path: str, name: str) -> str | None:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 
 from adapters.cells.rows import from_columns, from_rows
 from api.auth.guards import requires
+from api.http import SUBMISSIONS_PATH
+from api.posted_tables import is_table, read_table
 from api.refused_submissions import SubmissionsBlueprint, recording_refusals
 from api.schemas.submissions import ReceiptSchema, SubmissionSchema, receipt_json
 from api.wiring import wiring
@@ -21,7 +23,7 @@ from contracts.terms import FeedTerms
 blueprint = SubmissionsBlueprint("submissions", __name__, description="Posting periods of feeds.")
 
 
-@blueprint.route("/v1/contracts/<string:contract_id>/submissions", methods=["POST"])
+@blueprint.route(SUBMISSIONS_PATH, methods=["POST"])
 @requires(Scope.SUBMISSIONS_WRITE)
 @recording_refusals
 @blueprint.arguments(SubmissionSchema)
@@ -44,6 +46,8 @@ def submit(body: dict[str, Any], contract_id: str, caller: Caller) -> Response:
 
 
 def _posted(body: dict[str, Any]) -> Callable[[FeedTerms], Columns] | SourceRelease:
+    if is_table(request):
+        return partial(read_table, request, wiring().settings.max_expanded_bytes)
     if "release" in body:
         return SourceRelease(**body["release"])
     return partial(from_rows, body["rows"]) if "rows" in body else partial(from_columns, body["columns"])

@@ -26,6 +26,7 @@ from contracts.records import MAX_VERSIONS, EventKind, Signature
 from contracts.terms import MIN_PAYERS_DEFAULT, LifeTable, Measured, PrivacyUnit
 
 PARTY_ROLES: Final = (Role.PAYER, Role.BRAND)
+SHA256: Final = validate.Regexp(r"^[0-9a-f]{64}\Z", error="64 hex digits")
 _BUDGET: Final = (
     "a budget of rho: a decimal number in a string, above 0 and at most 1000, with at most 12 decimals, like '0.05'"
 )
@@ -73,6 +74,8 @@ class FeedSchema(Form):
     link = one_of("none", "linked", load_default="none")
     measured = one_of(*Measured, load_default=Measured.EXCHANGE.value)
     life_table = one_of(*LifeTable, allow_none=True, load_default=None)
+    # Left out where it is: documents of before this term keep their form, and so their digest.
+    preparation_sha256 = fields.String(allow_none=True, validate=SHA256)
     dimensions = name_list(NAME, least=0, most=8, required=True)
     measures = mapping(fields.Nested(MeasureSchema), least=1, required=True)
     invariants = fields.List(text(SHORT), load_default=list, validate=validate.Length(max=100))
@@ -136,9 +139,7 @@ class SmallCellsSchema(Form):
 class OffLimitsSchema(Form):
     """Codes whose claims a provider drops before anything is computed, by the digest of their list."""
 
-    code_list_sha256 = fields.String(
-        allow_none=True, required=True, validate=validate.Regexp(r"^[0-9a-f]{64}\Z", error="64 hex digits")
-    )
+    code_list_sha256 = fields.String(allow_none=True, required=True, validate=SHA256)
 
 
 class ReciprocitySchema(Form):
@@ -181,9 +182,7 @@ class ContractDocumentSchema(Form):
 
     id = text(SLUG, required=True)
     version = WholeNumber(minimum=1, maximum=MAX_VERSIONS, required=True)
-    previous_digest = fields.String(
-        allow_none=True, load_default=None, validate=validate.Regexp(r"^[0-9a-f]{64}\Z", error="64 hex digits")
-    )
+    previous_digest = fields.String(allow_none=True, load_default=None, validate=SHA256)
     title = text(SHORT, required=True)
     purpose = text(NAME, required=True)
     purposes = name_list(NAME, least=0, most=100, load_default=list)

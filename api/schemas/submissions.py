@@ -49,9 +49,8 @@ class SourceReleaseSchema(Form):
         return data
 
 
-class SubmissionSchema(Form):
-    """One whole period of one feed, in exactly one form: its cells, as `rows` or as `columns`, which follow the feed's
-    own JSON Schema; or, for a feed that is measured at source, its `release`."""
+class EnvelopeSchema(Form):
+    """What is posted: which measurement of which period, under which id. Of a table it is the query."""
 
     submission_id = fields.UUID(
         required=True, metadata={"description": "Made by the client; posting it again returns the receipt."}
@@ -66,6 +65,12 @@ class SubmissionSchema(Form):
     contract_version = WholeNumber(
         minimum=1, metadata={"description": "The contract version that it is meant for: another one is refused."}
     )
+
+
+class SubmissionSchema(EnvelopeSchema):
+    """One whole period of one feed, in exactly one form: its cells, as `rows` or as `columns`, which follow the feed's
+    own JSON Schema; or, for a feed that is measured at source, its `release`."""
+
     rows = fields.Raw(
         metadata={
             "type": "array",

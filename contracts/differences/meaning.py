@@ -63,6 +63,8 @@ def words(change: Change, old: Terms, new: Terms) -> str:
             return _of_loss(f"the ceiling of {population}", change, old, new)
         case ("feeds", feed, "rho"):
             return _of_loss(f"the ceiling of the feed {feed}", change, old, new)
+        case ("feeds", feed, "preparation_sha256"):
+            return _of_definitions(f"the definitions that make the cells of the feed {feed} of claims", change)
         case ("grants", _, list_name) if change.kind is Kind.VALUES:
             return f"{_gains(_what(change.names[:2]), change)} in {label((list_name,))}"
         case ("grants", _, name) if name in _NARROWING and None in (change.old, change.new):
@@ -84,6 +86,14 @@ def _of_loss(what: str, change: Change, old: Terms, new: Terms) -> str:
     how = "rises" if after.rho_nano > before.rho_nano else "falls"
     how = "is written otherwise" if after.rho_nano == before.rho_nano else how
     return f"{what} {how} from {loss_text(before)} to {loss_text(after)}"
+
+
+def _of_definitions(what: str, change: Change) -> str:
+    """Null and left out are the same: not agreed."""
+    new, old = change.new, change.old
+    after, before = (f"those with SHA-256 {sha256}" if sha256 else "the provider's own" for sha256 in (new, old))
+    made = "" if after == before else "; releases so far were made by the earlier ones"
+    return f"{what}: {after}, instead of {before}{made}"
 
 
 def _plainly(what: str, change: Change) -> str:

@@ -80,6 +80,8 @@ def _rules(feed: FeedTerms) -> Iterator[str]:
     yield f"One person adds at most {bounds} to a period, in one stratum, in at most {feed.k:,} periods."
     if feed.measured is Measured.SOURCE:
         yield "Noise is drawn once on the premises, by parley measure, and what was drawn is posted: never drawn again."
+    if feed.preparation_sha256:
+        yield f"Cells are made of claims by the definitions with SHA-256 {feed.preparation_sha256}, and by no others."
     if feed.life_table is LifeTable.STARTS:
         yield "Each person is posted once, in the period in which the first episode began; no cohort is posted again."
     if feed.life_table is LifeTable.EXITS:

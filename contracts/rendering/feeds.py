@@ -79,6 +79,7 @@ def _facts(part: Part, feed: FeedTerms, terms: Terms) -> Facts:
         term("linked records", "link", lambda link: _LINKS.get(link, value_text(link))),
         term("noise is drawn by", "measured", lambda where: _NOISE.get(where, value_text(where))),
         term("life table", "life_table", lambda kind: _LIFE_TABLES.get(kind, value_text(kind))),
+        *_preparation(part),
         term(
             "ceiling: all its releases may cost one person",
             "rho",
@@ -96,6 +97,16 @@ def _restatements(count: int, feed: FeedTerms) -> str:
     if not count:
         return "0: each period is measured once"
     return f"each period is measured anew {count:,} times over its {feed.run_out_days:,} days of run-out"
+
+
+def _preparation(part: Part) -> Iterator[Term]:
+    """Nothing of a document of before there was this term."""
+    if "preparation_sha256" in part.value:
+        yield term("cells are made of claims by", "preparation_sha256", _definitions)
+
+
+def _definitions(sha256: str | None) -> str:
+    return f"the definitions with SHA-256 {sha256}" if sha256 else "the provider's own definitions"
 
 
 def _invariants(part: Part) -> Iterator[Block]:

@@ -19,7 +19,8 @@ from tests.support.watching import WatchedServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches the server through /proc")
 
-ACCEPTED = ("rows", "columns", "chunked", "one row", "a large body", "gzip", "resumed", "after the crash")
+AS_TABLES = ("CSV", "Parquet", "Arrow")
+ACCEPTED = ("rows", "columns", "chunked", "one row", "a large body", "gzip", *AS_TABLES, "resumed", "after the crash")
 REPLAYED = ("a replay", "a replay with other cells")
 REQUEST_LINE = {
     "address",
@@ -166,7 +167,7 @@ def test_the_watch_sees_a_body_that_is_spooled(leaking: Sender) -> None:
         return [Path(o.args[0]) for o in server.openings if not o.is_expected(server.database)]
 
     assert unexpected() == []
-    leaking.send("spooled by Python", text, "text/csv")
+    leaking.send("spooled by Python", text, "text/html")
     server.wait_until(lambda: bool(unexpected()))
     opened_by_python = len(server.openings)
     leaking.send("spooled by Werkzeug", *multipart(text))

@@ -120,3 +120,10 @@ class OffByOne:
 
     def add_noise(self, exact: Vector, sigma: float) -> Vector:
         return exact + _gaussian(exact.size, sigma) + _random.integers(0, 2, exact.size)
+
+
+class SharedByPieces:
+    """The same draws for both halves of a vector, as threads would give that begin with one seed."""
+
+    def add_noise(self, exact: Vector, sigma: float) -> Vector:
+        return exact + np.tile(_gaussian((exact.size + 1) // 2, sigma), 2)[: exact.size]

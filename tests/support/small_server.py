@@ -16,6 +16,13 @@ from tests.http.test_cli import Console
 from tests.support.small_exchange import NoNoise, SmallExchange, TurnableClock
 
 
+class RunningClock(TurnableClock):
+    """That of this machine, as those who call a real server have it."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
 @contextmanager
 def small_server(
     template: Path, folder: Path, document: JsonObject, posted: list[tuple[str, JsonObject]]
@@ -29,7 +36,7 @@ def small_server(
     small = SmallExchange(
         f"sqlite:///{folder / 'parley.db'}",
         noise=NoNoise(),
-        clock=TurnableClock(datetime.now(UTC)),
+        clock=RunningClock(),
         settings_changes={"PARLEY_ISSUER": url},
     )
     small.agree(document)

@@ -20,11 +20,13 @@ from contracts.parties import JsonObject
 from tests.support.marked_contract import marked, marked_as_columns, marked_rows, values_in
 from tests.support.markers import LONG, SHORT, files_below
 from tests.support.sending import SUBMISSIONS, Sender
+from tests.support.table_bodies import ARROW, CSV, PARQUET, TABLES, faulty_tables, posted_to, zstd
 from tests.support.watching import Opening, WatchedServer
 
 LARGEST_BODY: Final = 2_000_000
 JSON: Final = "Content-Type: application/json"
 GZIP: Final = {"Content-Encoding": "gzip"}
+ZSTD: Final = {"Content-Encoding": "zstd"}
 
 
 @dataclass
@@ -69,6 +71,7 @@ def tell_story(database: Path, key: JsonObject, folder: Path) -> Story:
             second.kill_worker()
         sender.start_anew()
         sender.send("after the crash", marked("2025-09"))
+        sender.send("CSV", TABLES[CSV](marked_as_columns("2025-08")["columns"]), CSV, posted_to(marked("2025-08")))
         told.evidence |= files_below(database.parent)  # with the write-ahead log, which a clean end empties
     finally:
         second.stop()
@@ -91,9 +94,13 @@ def keep(told: Story, run: str, server: WatchedServer, sender: Sender) -> None:
 
 def send_in_vain(sender: Sender, body: JsonObject) -> None:
     try:
-        sender.send("a draw that never ends", body)
+        sender.send("a draw that never ends", TABLES[PARQUET](columns_of(body)), PARQUET, posted_to(body))
     except httpx.HTTPError:
         return
+
+
+def columns_of(body: JsonObject) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in body["rows"]] for name in body["rows"][0]}
 
 
 def core_limits(pid: int) -> tuple[str, str]:
@@ -109,7 +116,8 @@ def in_pieces(body: JsonObject) -> Iterator[bytes]:
 
 
 def accept(sender: Sender, interrupted: JsonObject) -> None:
-    """As rows, as columns, in chunks, compressed, again, and again after the first run was killed."""
+    """As rows, as columns, in chunks, compressed, as tables, again, and again after the first run was killed: then as a
+    table, and now as rows."""
     rows = marked("2025-03")
     sender.send("rows", rows)
     sender.send("a replay", rows)
@@ -119,6 +127,9 @@ def accept(sender: Sender, interrupted: JsonObject) -> None:
     sender.send("one row", marked("2025-06", rows=marked_rows()[:1]))
     sender.send("a large body", padded("2025-07"))
     sender.send("gzip", gzip.compress(json.dumps(marked("2025-10")).encode()), **GZIP)
+    cells = marked_as_columns("2025-11")["columns"]
+    sender.send("Parquet", zstd(TABLES[PARQUET](cells)), PARQUET, posted_to(marked("2025-11")), **ZSTD)
+    sender.send("Arrow", gzip.compress(TABLES[ARROW](cells)), ARROW, posted_to(marked("2025-12")), **GZIP)
     time.sleep(1.1)  # until the lease of the killed attempt is over
     sender.send("resumed", interrupted)
     sender.send("a period twice", marked("2025-03"))
@@ -151,6 +162,7 @@ def refuse(sender: Sender) -> None:
     for member in ("submission_id", "feed", "period", "rows", "columns", "surprise"):
         sender.send(f"a number for {member}", {**marked("2025-08"), member: LONG[0]})
         sender.send(f"a text for {member}", {**marked("2025-08"), member: str(LONG[0])})
+    refuse_tables(sender)
     text = json.dumps(marked("2025-08")).encode()
     sender.send("another period", marked("2024-01"))
     sender.send("another contract", text, path="/v1/contracts/dsc-other/submissions")
@@ -160,7 +172,7 @@ def refuse(sender: Sender) -> None:
     sender.send("a name twice", text.replace(b'"units"', b'"paid_cents"', 1))
     sender.send("no UTF-8", text + b"\xff")
     sender.send("a list of numbers", LONG)
-    sender.send("another media type", text, "text/csv")
+    sender.send("another media type", text, "text/html")
     sender.send("a form", text, "application/x-www-form-urlencoded")
     sender.send("a form at the token endpoint", b"a=" + text, "application/x-www-form-urlencoded", "/oauth/token")
     for path in (SUBMISSIONS, "/oauth/token"):
@@ -171,6 +183,19 @@ def refuse(sender: Sender) -> None:
     sender.send("gzip of too much", gzip.compress(text + b" " * LARGEST_BODY), **GZIP)
     sender.send("too large", text + b" " * LARGEST_BODY)
     sender.send("too large, in chunks", iter([text, *[b" " * 100_000] * 30]))
+
+
+def refuse_tables(sender: Sender) -> None:
+    """Every format with markers in what is wrong with it, whole and cut off, and by zstd that ends too soon."""
+    cells, address = marked_as_columns("2025-08")["columns"], posted_to(marked("2025-08"))
+    for media_type, write in TABLES.items():
+        for why, changed in faulty_tables(cells, LONG[0]).items():
+            sender.send(f"{why} in {media_type}", write(changed), media_type, address)
+        table = write(cells)
+        sender.send(f"half of {media_type}", table[: len(table) // 2] + b'"', media_type, address)
+        sender.send(f"half of {media_type} by zstd", zstd(table)[:-9], media_type, address, **ZSTD)
+        sender.send(f"a number in the query of {media_type}", table, media_type, f"{address}&surprise={LONG[0]}")
+        sender.send(f"{media_type} as another", table, PARQUET if media_type == CSV else CSV, address)
 
 
 def multipart(text: bytes) -> tuple[bytes, str]:
@@ -187,7 +212,7 @@ def break_off(sender: Sender) -> None:
     sender.send_raw("a body that ends too soon", text[: len(text) // 2], JSON, length)
     sender.send_raw("a length understated", b"{}" + text, JSON, "Content-Length: 2")
     sender.send_raw("no chunks", text + b"\r\n", JSON, chunked)
-    sender.send_raw("no chunks, unread", text + b"\r\n", "Content-Type: text/csv", chunked)
+    sender.send_raw("no chunks, unread", text + b"\r\n", "Content-Type: text/html", chunked)
     sender.send_raw("a header of cells", b"", JSON, f"Cells{LONG[0]}(: {LONG[1]}")
     for header in ("Content-Length", "Transfer-Encoding", "Expect"):
         sender.send_raw(f"{header} of cells", b"", JSON, f"{header}: {LONG[0]}")

@@ -57,7 +57,7 @@ def make_leaking_app(settings: Settings) -> Flask:
     def spool() -> None:
         if request.mimetype == "multipart/form-data":
             request.files.get("cells")  # Werkzeug spools what is large
-        elif request.mimetype == "text/csv":
+        elif request.mimetype == "text/html":
             with tempfile.TemporaryFile() as spooled:
                 spooled.write(request.get_data())
         elif request.mimetype == "application/octet-stream":

@@ -307,7 +307,7 @@ def test_production_noise_is_what_is_drawn_unless_a_test_brings_another() -> Non
 
 # --- on the premises
 
-HEAVY = {"flask", "sqlalchemy", "marshmallow", "pyarrow", "alembic", "psycopg", "authlib", "werkzeug", "httpx"}
+HEAVY = {"flask", "sqlalchemy", "marshmallow", "alembic", "psycopg", "authlib", "werkzeug", "httpx"}
 
 
 def test_measuring_needs_neither_web_nor_database(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import click
 
 from adapters.cells.rows import from_columns
-from api.cli.cells import read_whole_period
+from adapters.preparation.writing import CellsLabel
+from api.cli.cells import find_label, read_whole_period
 from api.cli.files import PRIVATE_MODE, read_json, write_new
 from api.cli.jwks import read_public_key
 from api.cli.output import Failure, refusal_failure, say
@@ -79,6 +80,10 @@ def measure(
             "second loss, which no ledger would know of. Post the release that you have."
         )
     due = _get_due_period(contract, feed, period, restatement, trusted)
+    label = find_label(cells)
+    if label is not None:
+        _require_prepared_for(label, due)
+        submission_id = submission_id or UUID(label.submission_id)
     columns = read_whole_period(cells, due.feed, empty=empty)
     try:
         body = draw_at_source(due, from_columns(columns, due.feed), str(submission_id or uuid4()))
@@ -90,6 +95,17 @@ def measure(
     say(f"Contract: {due.contract_digest}, which your organisation signed")
     say(f"Next:     parley submit {due.contract_id} {out}")
     say("Keep the release until you have its receipt, and never draw this period again.")
+
+
+def _require_prepared_for(label: CellsLabel, due: DuePeriod) -> None:
+    """What `parley prepare` wrote is measured as what it says it is of. Raises Failure."""
+    of_file = (label.contract_digest, label.feed, label.period, label.restatement)
+    if of_file != (due.contract_digest, due.feed.name, str(due.period), due.restatement):
+        restated = f", restatement {label.restatement}" if label.restatement else ""
+        raise Failure(
+            f"The cells were prepared for {label.feed} {label.period}{restated} of {label.contract_id}, version "
+            f"{label.contract_version}{'' if label.contract_digest else ' as a draft'}: not for what is to be drawn."
+        )
 
 
 def _read_pin(digest: str | None, signed_with: Path | None) -> Pin:

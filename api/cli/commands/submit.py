@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import click
 
 from adapters.client.exchange import ExchangeClient
+from adapters.preparation.writing import CellsLabel, encode_posted
 from api.cli.calling import as_client, chosen_contract
-from api.cli.cells import find_release, read_whole_period
+from api.cli.cells import TABLE_SUFFIXES, find_label, find_release, read_whole_period
 from api.cli.output import Failure, refusal_failure, say, say_json, tell
 from contracts.decisions import get_period
 from contracts.parties import JsonObject
@@ -19,6 +20,7 @@ from contracts.terms import FeedTerms, Measured, read_terms
 
 EPILOG = """\b
 FILE is one of
+  what `parley prepare` wrote; it says itself what it is of       .parquet, .arrow
   {"rows": [{"region": "south", "members": 12}, ...]}             .json
   {"columns": {"region": ["south", ...], "members": [12, ...]}}   .json
   a header of dimensions and measures, one line a stratum         .csv
@@ -27,6 +29,7 @@ Strata that are absent are zero. Post the true counts: the exchange adds the noi
 
 \b
 Examples:
+  parley submit cells.parquet
   parley submit dsc-helixor-adherence --feed fills --period 2025-01 fills-2025-01.csv
   parley submit dsc-helixor-adherence release-2025-01.json        (it says feed, period and id itself)
   parley submit --feed fills --period 2025-01 fills-2025-01.csv   (of the contract of your profile)"""
@@ -34,8 +37,10 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("words", metavar="[CONTRACT] FILE", nargs=-1, required=True)
-@click.option("--feed", help="Which feed of the contract. Needed for cells.")
-@click.option("--period", help="Which period of it: 2025-03, 2025-Q1 or 2025. Needed for cells.")
+@click.option("--feed", help="Which feed of the contract. Needed for cells, unless the file says it.")
+@click.option(
+    "--period", help="Which period of it: 2025-03, 2025-Q1 or 2025. Needed for cells, unless the file says it."
+)
 @click.option(
     "--restatement",
     type=click.IntRange(min=0),
@@ -63,22 +68,25 @@ def submit(
     """
     if len(words) > 2:
         raise click.UsageError("Name one contract and one file.")
-    contract_id, file = chosen_contract(words[0] if len(words) > 1 else None), Path(words[-1])
+    named, file = words[0] if len(words) > 1 else None, Path(words[-1])
+    label = find_label(file)
+    contract_id = chosen_contract(named or (label.contract_id if label else None))
     release = find_release(file)
-    if release is None:
-        receipt = _submit_cells(client, contract_id, file, **of_cells)
-    else:
+    if release is not None:
         receipt = _submit_release(client, contract_id, release, of_cells)
+    else:
+        receipt = _submit_cells(client, contract_id, file, label, **of_cells)
     if as_json:
         say_json(receipt)
     else:
-        _say_receipt(receipt)
+        say_receipt(receipt)
 
 
 def _submit_cells(
     client: ExchangeClient,
     contract_id: str,
     file: Path,
+    label: CellsLabel | None,
     *,
     feed: str | None,
     period: str | None,
@@ -86,16 +94,52 @@ def _submit_cells(
     submission_id: UUID | None,
     empty: bool,
 ) -> JsonObject:
+    if label is not None:
+        feed, period = feed or label.feed, period or label.period
+        restatement = label.restatement if restatement is None else restatement
     if feed is None or period is None:
         raise click.UsageError(f"Missing option '{'--feed' if feed is None else '--period'}'.")
-    terms = _get_feed(client, contract_id, feed)
+    in_force = client.get_contract(contract_id)
+    if label is not None:
+        _require_prepared_for(label, in_force)
+    terms = _get_feed(in_force, feed)
     if terms.measured is Measured.SOURCE:
         raise Failure(f"{feed} is measured at source: its cells stay on this machine. Draw its release: parley measure")
-    _require_due(terms, period, restatement or 0)
+    require_due_here(terms, period, restatement or 0)
     columns = read_whole_period(file, terms, empty=empty)
-    submission = str(submission_id or uuid4())
-    tell(f"Submission id: {submission} (if no answer comes, repeat with --submission-id)")
+    submission = str(submission_id or _own_id(label, feed, period, restatement) or uuid4())
+    repeated = "post the same file again" if label else "repeat with --submission-id"
+    tell(f"Submission id: {submission} (if no answer comes, {repeated})")
+    if file.suffix in TABLE_SUFFIXES:
+        table = encode_posted(terms, columns)
+        return client.submit_table(
+            contract_id, feed, period, table, submission_id=submission, restatement=restatement or 0
+        )
     return client.submit(contract_id, feed, period, columns, submission, restatement or 0)
+
+
+def _require_prepared_for(label: CellsLabel, in_force: JsonObject) -> None:
+    """Cells of other terms may break the bounds of these. Raises Failure."""
+    if label.contract_id != in_force["id"]:
+        raise Failure(f"The file was prepared for the contract {label.contract_id}, and not for {in_force['id']}.")
+    require_of_terms(label.contract_id, label.contract_version, label.contract_digest, in_force)
+
+
+def require_of_terms(contract_id: str, version: int, digest: str | None, in_force: JsonObject) -> None:
+    """Raises Failure."""
+    if digest != in_force["digest"]:
+        prepared = f"version {version}" if digest else "a draft"
+        raise Failure(
+            f"The cells are of {prepared} of {contract_id}, and the exchange has version {in_force['version']}. "
+            "Prepare anew from what `parley contract show ID --json` prints."
+        )
+
+
+def _own_id(label: CellsLabel | None, feed: str, period: str, restatement: int | None) -> str | None:
+    """The id that was made with the file, so long as it is posted as what it was prepared for."""
+    if label is None or (label.feed, label.period, label.restatement) != (feed, period, restatement):
+        return None
+    return label.submission_id
 
 
 def _submit_release(
@@ -109,7 +153,7 @@ def _submit_release(
     return client.submit_release(contract_id, release)
 
 
-def _require_due(feed: FeedTerms, period: str, restatement: int) -> None:
+def require_due_here(feed: FeedTerms, period: str, restatement: int) -> None:
     """What the exchange is bound to refuse carries no exact cells there. Raises Failure."""
     today = datetime.now(UTC).date()
     try:
@@ -118,8 +162,8 @@ def _require_due(feed: FeedTerms, period: str, restatement: int) -> None:
         raise refusal_failure(refusal) from None
 
 
-def _get_feed(client: ExchangeClient, contract_id: str, name: str) -> FeedTerms:
-    terms = read_terms(client.get_contract(contract_id)["document"])
+def _get_feed(contract: JsonObject, name: str) -> FeedTerms:
+    terms = read_terms(contract["document"])
     found = terms.find_feed(name)
     if found is None:
         known = ", ".join(feed.name for feed in terms.feeds)
@@ -127,7 +171,7 @@ def _get_feed(client: ExchangeClient, contract_id: str, name: str) -> FeedTerms:
     return found
 
 
-def _say_receipt(receipt: JsonObject) -> None:
+def say_receipt(receipt: JsonObject) -> None:
     again = ", as before: nothing was debited again" if receipt["replayed"] else ""
     provisional = " (provisional)" if receipt["provisional"] else ""
     say(f"Release:  {receipt['release_id']}{again}")

@@ -71,6 +71,7 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "link": "Whether the payer computes the cells with the brand's flag; only `none` is offered.",
         "measured": "Who draws the noise: the exchange, or the provider on its premises.",
         "life_table": "Whether it has who started or who stopped; null for neither.",
+        "preparation_sha256": "SHA-256 of the definitions by which its cells are made of claims; null: not agreed.",
         "dimensions": "What its cells go by; one person is in one stratum a period.",
         "measures": "What is counted in each stratum.",
         "invariants": "What holds in every cell, such as `days_covered <= 31 * members`.",

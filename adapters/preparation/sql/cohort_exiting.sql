@@ -1,0 +1,17 @@
+-- Whoever's first episode of treatment is known in the period to have ended, of those who entered by a start on the
+-- first day of the feed or later: each person once (see first_exits, exit_months).
+SELECT
+    members.member,
+    exit_months.product,
+    CAST(exit_months.months_since_start AS INTEGER) AS months_since_start,
+    exit_months.reason,
+    CASE
+        WHEN present.member IS NULL THEN 'not_enrolled'
+        WHEN episodes.member IS NULL THEN 'no_fill_of_the_class'
+        WHEN exit_months.member IS NULL THEN 'first_episode_not_ended_in_period'
+    END AS not_in_cohort,
+    CAST(NULL AS VARCHAR) AS not_counted
+FROM members
+LEFT JOIN present ON present.member = members.member
+LEFT JOIN episodes ON episodes.member = members.member AND episodes.episode = 1
+LEFT JOIN exit_months ON exit_months.member = members.member

@@ -1,0 +1,9 @@
+-- Members with a claim in the days from their index on, as far as the period's end, that carries a code of a list of
+-- exclusions; of several lists the first by name.
+SELECT excluding_claims.member, min(excluding_claims.list) AS list
+FROM excluding_claims
+CROSS JOIN asked
+JOIN indexes ON indexes.member = excluding_claims.member
+WHERE excluding_claims.day BETWEEN indexes.index_day AND asked.last_day
+    AND excluding_claims.day < indexes.index_day + asked.window_days
+GROUP BY excluding_claims.member

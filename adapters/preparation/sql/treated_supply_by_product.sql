@@ -1,0 +1,12 @@
+-- Days of supply that lie in the treatment period: those before it or after it are cut off (PQA). Of the drugs of
+-- the index product alone.
+SELECT
+    supply.member,
+    CASE WHEN supply.begins < treated.first_day THEN treated.first_day ELSE supply.begins END AS begins,
+    CASE WHEN supply.ends > treated.last_day THEN treated.last_day ELSE supply.ends END AS ends
+FROM supply
+JOIN counted_treatments AS treated
+    ON treated.member = supply.member
+    AND treated.first_day <= supply.ends
+    AND treated.last_day >= supply.begins
+JOIN class_drugs ON class_drugs.drug_number = supply.drug AND class_drugs.product = treated.product

@@ -1,0 +1,302 @@
+"""`parley prepare`."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import click
+
+from adapters.claims.faults import ClaimsUnreadable
+from adapters.client.exchange import ExchangeClient
+from adapters.preparation.cells import CellsTooLarge, FactsRepeated
+from adapters.preparation.engine import MEMORY_DEFAULT, Engine
+from adapters.preparation.manifest import Prepared
+from adapters.preparation.persons_file import write_persons
+from adapters.preparation.preparing import NotPrepared, PeriodPrepared, Preparation, prepare_periods, read_folder
+from adapters.preparation.register import RegisterRefused
+from adapters.preparation.summary import LOCAL
+from api.cli.calling import WHO_CALLS, calling, client_options
+from api.cli.commands.submit import say_receipt
+from api.cli.output import Failure, say_json, tell
+from api.cli.preparation_input import (
+    chosen_periods,
+    fault_lines,
+    population_of,
+    read_layout,
+    read_prepared,
+    register_path,
+)
+from api.cli.preparation_output import (
+    CellsFiles,
+    cells_files,
+    period_document,
+    persons_file,
+    say_claims,
+    say_next,
+    say_period,
+    say_remaining,
+)
+from api.cli.preparation_posting import post_prepared, require_postable
+from api.cli.progress import progress_of
+from api.cli.undisturbed import said_plainly, stopping_in_order
+from contracts.parties import JsonObject
+from contracts.periods import Period
+
+EPILOG: Final = """\b
+Examples:
+  parley contract show dsc-helixor-adherence --json > contract.json
+  parley prepare --contract contract.json --feed adherence --periods 2009 --claims claims/ --layout desynpuf \\
+    --out cells.parquet
+  parley submit cells.parquet
+
+\b
+  parley prepare ... --periods 2025-01..2025-06 --out cells/     (a file a period)
+  parley prepare ... --periods all --dry-run                     (who remains after each rule)
+  parley prepare ... --periods 2025-01 --submit                  (no file; needs a profile, as submit does)"""
+_MEMORY: Final = re.compile(r"[0-9]+(\.[0-9]+)?\s*[KMGT]i?B", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """As they were given; see the help of each."""
+
+    contract: Path
+    feed: str
+    periods: str
+    claims: Path
+    layout: str
+    mapping: Path | None
+    definitions: Path | None
+    off_limits: tuple[Path, ...]
+    organisation: str | None
+    register: Path | None
+    new_register: bool
+    restatement: int
+    out: Path | None
+    submit: bool
+    dry_run: bool
+    overwrite: bool
+    empty: bool
+    submission_id: UUID | None
+    persons: Path | None
+    strict: bool
+    memory: str
+    spill: Path | None
+    as_json: bool
+    url: str
+    client_id: str | None
+    client_key: Path | None
+
+
+def _memory(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not _MEMORY.fullmatch(value):
+        raise click.BadParameter("write it like 3GB or 500MB")
+    return value
+
+
+@click.command(epilog=EPILOG)
+@click.option(
+    "--contract",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What `parley contract show ID --json` printed; or a draft, to try out.",
+)
+@click.option("--feed", required=True, help="Which feed of it.")
+@click.option("--periods", required=True, help="2009, or 2008,2009, or 2025-01..2025-06, or `all` that are over.")
+@click.option(
+    "--claims",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="The folder of claims: CSV, gzipped or not, or Parquet.",
+)
+@click.option("--layout", required=True, help="How its files are laid out: canonical, desynpuf, synthea, or custom.")
+@click.option(
+    "--mapping", metavar="FILE", type=click.Path(path_type=Path), help="With --layout custom: which column is what."
+)
+@click.option(
+    "--definitions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What the names of the feed mean, in YAML; by default PQA's rules, of any drug.",
+)
+@click.option(
+    "--off-limits",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A list of codes; claims that carry one are dropped before anything is computed. Repeat it for several.",
+)
+@click.option(
+    "--organisation", metavar="ID", help="Which payer of the contract you are, for the register; where it has several."
+)
+@click.option(
+    "--register",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Who was in which period before; by default one file of yours for each population.",
+)
+@click.option("--new-register", is_flag=True, help="Begin one, though earlier periods exist: none was ever posted.")
+@click.option(
+    "--restatement",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="NUMBER",
+    help="0, unless given, for the first measurement of the period, then 1, 2, ... as the contract schedules.",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The cells file: .parquet, .arrow, .csv or .json; a folder for several periods.",
+)
+@click.option("--submit", is_flag=True, help="Post the cells, without a file.")
+@click.option("--dry-run", is_flag=True, help="Show how many members remain after each rule. Nothing is written.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("--empty", is_flag=True, help="With --submit: post a period in which there is nobody, too.")
+@click.option("--submission-id", type=click.UUID, help="With --submit: the id of a submission whose answer was lost.")
+@click.option(
+    "--persons",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write one row a person too, .parquet or .csv, for checking by hand. It must never leave your premises.",
+)
+@click.option("--strict", is_flag=True, help="Any row at fault is fatal.")
+@click.option(
+    "--memory", default=MEMORY_DEFAULT, show_default=True, metavar="SIZE", callback=_memory, help="The most it takes."
+)
+@click.option(
+    "--spill",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Where what does not fit into memory is put meanwhile; the system's temporary folder unless given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print manifest and summary as JSON.")
+@client_options(required=False)
+def prepare(**given: Any) -> None:
+    """Make the cells that a contract asks for from raw claims, on the machine where the claims are.
+
+    Nothing is sent, unless with --submit, and then cells alone. Each person is counted in one stratum a period, in as
+    many periods as the contract says, and cut to its bounds before anything is summed. The summary on the terminal
+    holds exact numbers, for you alone; the manifest beside the cells holds none, and may be handed to anyone.
+    """
+    options = Options(**given)
+    _require_one_way(options)
+    layout = read_layout(options.layout, options.mapping)
+    prepared = read_prepared(
+        options.contract, options.feed, layout, options.definitions, options.off_limits, options.restatement
+    )
+    periods = chosen_periods(prepared.feed, options.periods, datetime.now(UTC).date())
+    with stopping_in_order(), said_plainly(), ExitStack() as at_the_end:
+        destination = _decide(at_the_end, options, prepared, periods)
+        engine = at_the_end.enter_context(Engine.opened(options.spill, options.memory))
+        with _refused_plainly():
+            _run(engine, options, _wanted(options, prepared), periods, destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where cells go; neither in a dry run."""
+
+    files: CellsFiles | None
+    client: ExchangeClient | None
+
+
+def _require_one_way(options: Options) -> None:
+    """Raises UsageError."""
+    if [options.out is not None, options.submit, options.dry_run].count(True) != 1:
+        raise click.UsageError("Say where the cells go: one of --out FILE, --submit and --dry-run.")
+    if not options.submit and (options.submission_id or options.empty):
+        raise click.UsageError("--submission-id and --empty go with --submit.")
+    if options.dry_run and options.persons:
+        raise click.UsageError("A dry run writes nothing: leave --persons out.")
+    if options.spill is not None and not options.spill.is_dir():
+        raise click.UsageError(f"--spill: {options.spill} is no folder.")
+
+
+def _decide(at_the_end: ExitStack, options: Options, prepared: Prepared, periods: Sequence[Period]) -> Destination:
+    """All that can be refused before a claim is read. Raises Failure, or UsageError."""
+    if options.persons is not None:
+        persons_file(options.persons, overwrite=options.overwrite)
+    if options.out is not None:
+        return Destination(cells_files(options.out, prepared.feed, periods, overwrite=options.overwrite), None)
+    if not options.submit:
+        return Destination(None, None)
+    if options.submission_id and len(periods) > 1:
+        raise click.UsageError("--submission-id is of one period.")
+    if options.client_id is None or options.client_key is None:
+        raise click.UsageError(WHO_CALLS)
+    client = at_the_end.enter_context(calling(options.url, options.client_id, options.client_key))
+    require_postable(client, prepared, periods)
+    return Destination(None, client)
+
+
+def _wanted(options: Options, prepared: Prepared) -> Preparation:
+    population = population_of(prepared.terms, options.organisation)
+    return Preparation(
+        prepared=prepared,
+        claims=options.claims,
+        population=population,
+        register=options.register or register_path(population),
+        new_register=options.new_register,
+        rehearsal=options.dry_run,
+        strict=options.strict,
+        with_persons=options.persons is not None,
+    )
+
+
+def _run(
+    engine: Engine, options: Options, wanted: Preparation, periods: Sequence[Period], destination: Destination
+) -> None:
+    step = _step(engine)
+    report = read_folder(engine, wanted, step)
+    if not options.as_json:
+        say_claims(report)
+    documents = []
+    for each in prepare_periods(engine, wanted, periods, step):
+        documents.append(_deliver(options, wanted.prepared, each, destination))
+    if options.persons is not None:
+        write_persons(engine, options.persons, replace=options.overwrite)
+        tell(f"{options.persons} holds a row for each person: it must never leave your premises.")
+    if options.as_json:
+        say_json({"local": LOCAL, "claims": report.document(), "periods": documents})
+
+
+def _deliver(options: Options, prepared: Prepared, each: PeriodPrepared, destination: Destination) -> JsonObject:
+    """One period to where it goes, and what is said of it."""
+    feed, path, receipt = prepared.feed, None, None
+    if destination.files is not None:
+        path = destination.files.write(feed, each)
+    if destination.client is not None:
+        receipt = post_prepared(
+            destination.client, feed, each, empty=options.empty, submission_id=options.submission_id
+        )
+    if not options.as_json:
+        (say_remaining if options.dry_run else say_period)(feed, each)
+        if path is not None:
+            say_next(feed, each, path)
+        if receipt is not None:
+            say_receipt(receipt)
+    return period_document(each, path, receipt)
+
+
+def _step(engine: Engine) -> Callable[[str], AbstractContextManager[None]]:
+    engine.connection.execute("SET enable_progress_bar = true")
+    engine.connection.execute("SET enable_progress_bar_print = false")
+    return lambda what: progress_of(what, lambda: engine.connection.query_progress() / 100)
+
+
+@contextmanager
+def _refused_plainly() -> Iterator[None]:
+    try:
+        yield
+    except NotPrepared as refused:
+        raise Failure(str(refused), fault_lines(refused.faults)) from None
+    except (ClaimsUnreadable, RegisterRefused, CellsTooLarge, FactsRepeated) as refused:
+        raise Failure(f"{str(refused).removesuffix('.')}.") from None

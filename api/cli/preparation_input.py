@@ -1,0 +1,152 @@
+"""What a preparation is asked for, decided before a claim is read: contract, definitions, code lists, layout."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import click
+
+from adapters.claims.code_lists import CodeListUnreadable, read_code_list
+from adapters.claims.layouts import LayoutNotFound, get_layout
+from adapters.claims.layouts.custom import MappingInvalid, read_custom_layout
+from adapters.claims.layouts.layout import Layout
+from adapters.preparation.definitions_file import FileUnreadable, read_definitions_file
+from adapters.preparation.manifest import Prepared
+from api.cli.output import Failure, refusal_failure
+from api.cli.terms_file import read_terms_file
+from contracts.decisions import get_feed, get_period
+from contracts.parties import Role
+from contracts.periods import NotAPeriod, Period, PeriodRange
+from contracts.preparation.checking import digest_faults, off_limits_faults
+from contracts.preparation.definitions import CodeList, Definitions
+from contracts.preparation.reading import DefinitionsInvalid, definitions_for
+from contracts.refusals import Fault, Refusal
+from contracts.terms import FeedTerms, Terms
+
+ALL: Final = "all"
+CUSTOM: Final = "custom"
+_RANGE: Final = ".."
+
+
+def read_prepared(
+    contract: Path,
+    feed_name: str,
+    layout: Layout,
+    definitions: Path | None,
+    off_limits: Sequence[Path],
+    restatement: int,
+) -> Prepared:
+    """Raises Failure for what could never be prepared, or would not be what the contract says."""
+    file = read_terms_file(contract)
+    feed = _get_payers_feed(file.terms, feed_name)
+    known = _read_definitions(file.terms, definitions)
+    lists = _read_lists(off_limits)
+    faults = [
+        *digest_faults(feed, known),
+        *off_limits_faults(file.off_limits_sha256, [each.sha256 for each in lists.values()]),
+    ]
+    if faults:
+        raise Failure("The contract has cells made otherwise; no claim was read.", fault_lines(faults))
+    return Prepared(
+        terms=file.terms,
+        digest=file.digest,
+        feed=feed,
+        definition=known.feeds[feed.name],
+        definitions_sha256=known.sha256,
+        layout=layout,
+        off_limits=lists,
+        restatement=restatement,
+    )
+
+
+def read_layout(name: str, mapping: Path | None) -> Layout:
+    """Raises Failure, or UsageError."""
+    if (name == CUSTOM) != (mapping is not None):
+        raise click.UsageError("--layout custom goes with --mapping FILE, which says which column is what.")
+    if mapping is not None:
+        try:
+            return read_custom_layout(mapping)
+        except MappingInvalid as invalid:
+            raise Failure(f"{mapping} has faults; no claim was read.", fault_lines(invalid.faults)) from None
+    try:
+        return get_layout(name)
+    except LayoutNotFound as error:
+        raise Failure(f"{error}.") from None
+
+
+def chosen_periods(feed: FeedTerms, text: str, today: date) -> list[Period]:
+    """`2009`, `2008,2009`, `2025-01..2025-06`, or `all` that are over. Raises Failure."""
+    try:
+        if text == ALL:
+            found = [period for period in feed.periods if period.last_day < today]
+            return found or [get_period(feed, str(feed.periods.first), today)]
+        parts = [part.strip() for part in text.split(",")]
+        return sorted({period for part in parts for period in _periods(feed, part, today)})
+    except Refusal as refusal:
+        raise refusal_failure(refusal) from None
+    except NotAPeriod as error:
+        raise Failure(f"--periods: {error}.") from None
+
+
+def _periods(feed: FeedTerms, text: str, today: date) -> list[Period]:
+    first, is_range, last = text.partition(_RANGE)
+    if not is_range:
+        return [get_period(feed, text, today)]
+    both = PeriodRange(get_period(feed, first.strip(), today), get_period(feed, last.strip(), today))
+    if not len(both):
+        raise NotAPeriod(f"in {text} the last period is before the first")
+    return list(both)
+
+
+def population_of(terms: Terms, organisation: str | None) -> str:
+    """Whose register it is. Of several payers none need be named: then it is that of the contract's payer, whichever
+    this is. Raises Failure for an organisation that posts nothing."""
+    payers = [party for party in terms.parties if party.role is Role.PAYER]
+    if organisation is not None:
+        payers = [party for party in payers if party.organisation == organisation]
+        if not payers:
+            raise Failure(f"{organisation} is no payer of {terms.id}.")
+    return payers[0].population if len(payers) == 1 else f"payer-of-{terms.id}"
+
+
+def register_path(population: str) -> Path:
+    """Where the register is unless another is named: always the same file, so that none is forgotten."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "parley" / "registers" / f"{population}.duckdb"
+
+
+def fault_lines(faults: Sequence[Fault]) -> list[str]:
+    return [f"{fault.pointer or '/'}: {fault.message}" for fault in faults]
+
+
+def _get_payers_feed(terms: Terms, name: str) -> FeedTerms:
+    try:
+        feed = get_feed(terms, name)
+    except Refusal as refusal:
+        raise refusal_failure(refusal) from None
+    if feed.provider is not Role.PAYER:
+        raise Failure(f"The feed {name} is posted by the {feed.provider}: only a payer's cells are made from claims.")
+    return feed
+
+
+def _read_definitions(terms: Terms, path: Path | None) -> Definitions:
+    try:
+        return definitions_for(terms.feeds, None if path is None else read_definitions_file(path))
+    except FileUnreadable as error:
+        raise Failure(f"{error}.") from None
+    except DefinitionsInvalid as invalid:
+        raise Failure(f"{path} has faults; no claim was read.", fault_lines(invalid.faults)) from None
+
+
+def _read_lists(paths: Sequence[Path]) -> Mapping[str, CodeList]:
+    lists: dict[str, CodeList] = {}
+    for path in paths:
+        if path.name in lists:
+            raise click.UsageError(f"Two lists of --off-limits are called {path.name}.")
+        try:
+            lists[path.name] = read_code_list(path)
+        except CodeListUnreadable as error:
+            raise Failure(f"{error}.") from None
+    return lists
