@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,7 +98,7 @@ def posted(draw: st.DrawFn) -> Values:
     return {name: values[name] for name in draw(st.permutations(list(values)))}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(posted())
 def test_the_same_cells_give_the_same_tables_or_the_same_faults_in_every_format(values: Values) -> None:
     expected = outcome(lambda: from_columns(json.loads(json.dumps(values)), FEED))
@@ -105,6 +106,7 @@ def test_the_same_cells_give_the_same_tables_or_the_same_faults_in_every_format(
         assert outcome(lambda read=read: read(values)) == expected, name  # type: ignore[misc]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(posted(), st.data())
 def test_nulls_are_the_same_faults_in_every_format_that_has_them(values: Values, data: st.DataObject) -> None:
@@ -130,6 +132,7 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_column_of_another_type_is_the_same_fault_in_every_row() -> None:
     right: Values = {"region": ["south", "west"], "sex": ["F", "F"], **{name: [0, 0] for name in FEED.measures}}
     for (why, column), field in product(WRONG.items(), ("members", "region")):

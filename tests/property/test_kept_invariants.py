@@ -72,6 +72,7 @@ def test_everybody_keeps_every_invariant_within_the_bounds(
     assert lowered == sum(not all(holds(each, person) for each in feed.invariants) for person in clipped)
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(feeds(), PERSONS)
 def test_what_is_left_of_a_person_does_not_depend_on_the_others(

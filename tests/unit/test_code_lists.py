@@ -81,6 +81,7 @@ def test_an_ndc_in_parts_has_the_eleven_digits_of_the_billing_form(written: str,
     assert normal_code("ndc", written) == f"ndc|{billed}"
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from([*NAMES, *SYSTEMS]), st.one_of(WRITTEN, NDCS)), min_size=1, max_size=20))
 @settings(max_examples=25)
 @example([("ndc", "1234-5678-90"), ("", "\u00a0. "), ("icd9cm", "a|b"), ("drg", "\\'")])

@@ -40,6 +40,7 @@ def cost(
     return row["allowed_cents"], row["drug_allowed_cents"], row["medical_allowed_cents"]
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(people=st.lists(st.tuples(AMOUNTS, AMOUNTS, AMOUNTS), min_size=1, max_size=8))
 def test_cost_is_the_sum_of_the_period_s_claims(

@@ -45,6 +45,7 @@ def parley_without(absent: tuple[str, ...], *commands: list[str]) -> subprocess.
     )
 
 
+@pytest.mark.slow
 def test_what_a_party_calls_needs_no_server(tmp_path: Path) -> None:
     names = ("prepare", "submit", "measure", "ask", "coverage", "token", "profile", "keys")
     claims = write_claims(

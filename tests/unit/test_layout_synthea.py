@@ -57,6 +57,7 @@ def test_enrolled_is_who_has_a_payer_on_that_day(synthea: Path) -> None:
     assert found == expected
 
 
+@pytest.mark.slow
 def test_orders_of_synthea_become_dispenses(synthea: Path) -> None:
     deaths = {row["Id"]: day(row["DEATHDATE"]) for row in read(synthea, "patients") if row["DEATHDATE"]}
     orders = [row for row in read(synthea, "medications") if row["PATIENT"] < "2"]  # an eighth of the persons
@@ -89,6 +90,7 @@ def dispenses(order: Mapping[str, str], deaths: Mapping[str, date]) -> Iterator[
             )
 
 
+@pytest.mark.slow
 def test_encounters_are_stays_or_visits_with_the_conditions_found_in_them(synthea: Path) -> None:
     conditions: dict[str, set[str]] = defaultdict(set)
     for row in read(synthea, "conditions"):

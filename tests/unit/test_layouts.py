@@ -45,6 +45,7 @@ def test_layouts_are_found_by_name() -> None:
         get_layout("fhir")
 
 
+@pytest.mark.slow
 def test_what_a_person_is_in_the_tables_depends_on_that_person_alone(folder: Path, tmp_path: Path) -> None:
     """The same rows come out when nobody else is in the files."""
     layout = get_layout(FOLDERS[folder.name])
@@ -72,6 +73,7 @@ def told(row: Mapping[str, Any]) -> str:
 # --- codes off limits
 
 
+@pytest.mark.slow
 def test_claims_with_a_listed_code_are_gone_before_anything_else(folder: Path) -> None:
     """Whichever column the code stands in. All other claims stay, but for those that are faulty."""
     codesets = existing(folder.parent / "codesets")

@@ -264,6 +264,7 @@ WINDOWS = {
 PERIODS = {"2019": (JANUARY, YEAR_END), "2019-Q2": (JANUARY + 90, JANUARY + 180), "2019-12": (YEAR_END - 30, YEAR_END)}
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(
     persons=st.lists(PERSONS, min_size=8, max_size=20),

@@ -61,6 +61,7 @@ QUESTIONS = st.fixed_dictionaries(
 People = list[tuple[list[Fill], int, int]]
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(people=PEOPLE, period=PERIODS, question=QUESTIONS)
 def test_each_person_starts_switches_and_exits_as_a_walk_day_by_day_says(

@@ -70,6 +70,7 @@ HISTORIES = {
 }
 
 
+@pytest.mark.slow
 def test_each_person_starts_and_exits_in_one_year_and_as_a_walk_day_by_day_says(engine: Engine) -> None:
     members = [{"member": name} for name in HISTORIES]
     read(engine, members=members, fills=[fill_row(name, fill) for name, fills in HISTORIES.items() for fill in fills])

@@ -227,6 +227,7 @@ with Engine.opened(threads=1) as engine:
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_until_the_first_has_ended(engine: Engine, path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(path), "hold"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:

@@ -59,6 +59,7 @@ STAYS = st.lists(
 VISITS = st.lists(st.tuples(st.integers(-10, 40), st.sampled_from(["ed", "ed", "office"])), max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(people=st.lists(st.tuples(STAYS, VISITS), min_size=1, max_size=10), left_out=st.integers(0, 1))
 def test_stays_and_visits_are_those_of_sets_of_days(
