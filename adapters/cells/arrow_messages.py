@@ -39,6 +39,9 @@ def read_messages(body: bytes) -> Messages:
         if metadata.size > _METADATA_BYTES_MAX or count > MESSAGES_MAX:
             raise MessagesInvalid
         if count == 0:
+            # The library takes whatever header there is for a schema, and reads beyond it.
+            if message.type != "schema":
+                raise MessagesInvalid
             found.schema = pa.ipc.read_schema(message)
         else:
             _add(found, memoryview(metadata), memoryview(message.body or b""))

@@ -133,3 +133,13 @@ def test_a_text_of_a_dictionary_that_stands_in_every_row_is_read_once() -> None:
         table = TABLE.set_column(at, name, long)
         assert refused(as_arrow(table), ARROW_STREAM)
         assert refused(as_parquet(table, compression="zstd"), PARQUET)
+
+
+@pytest.mark.slow
+def test_any_byte_of_an_arrow_streams_schema_may_be_another() -> None:
+    """The library reads beyond a message of another kind than it expects, which ended the process."""
+    body, media_type = next(each for each in BODIES if each[1] == ARROW_STREAM)
+    schema_bytes = 8 + int.from_bytes(body[4:8], "little")
+    for at in range(schema_bytes):
+        for byte in (0, 1, 2, 3, 0x7F, 0xFF):
+            refused(body[:at] + bytes([byte]) + body[at + 1 :], media_type)

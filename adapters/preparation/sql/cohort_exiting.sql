@@ -10,7 +10,7 @@ SELECT
         WHEN episodes.member IS NULL THEN 'no_fill_of_the_class'
         WHEN exit_months.member IS NULL THEN 'first_episode_not_ended_in_period'
     END AS not_in_cohort,
-    CAST(NULL AS VARCHAR) AS not_counted
+    CAST(NULL AS VARCHAR(255)) AS not_counted
 FROM members
 LEFT JOIN present ON present.member = members.member
 LEFT JOIN episodes ON episodes.member = members.member AND episodes.episode = 1

@@ -3,7 +3,7 @@ SELECT
     members.member,
     treatments.product,
     CAST(NULL AS INTEGER) AS months_since_start,
-    CAST(NULL AS VARCHAR) AS reason,
+    CAST(NULL AS VARCHAR(255)) AS reason,
     CASE
         WHEN present.member IS NULL THEN 'not_enrolled'
         WHEN treatments.member IS NULL THEN 'no_fill_of_the_class'

@@ -2,7 +2,7 @@
 SELECT
     member,
     min(first_fill_day) AS index_day,
-    CAST(NULL AS VARCHAR) AS product,
+    CAST(NULL AS VARCHAR(255)) AS product,
     max(last_fill_day) AS last_fill_day,
     CAST(sum(fills) AS BIGINT) AS fills,
     CAST(sum(ends - begins + 1) AS BIGINT) AS days_supplied

@@ -15,7 +15,7 @@ FROM (
     FROM enrolment
     JOIN members ON members.member = enrolment.member
     UNION ALL
-    SELECT member, -719162, coalesce(death_day, 2932896), CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR)
+    SELECT member, -719162, coalesce(death_day, 2932896), CAST(NULL AS VARCHAR(255)), CAST(NULL AS VARCHAR(255))
     FROM members
     WHERE NOT EXISTS (SELECT 1 FROM given WHERE name = 'enrolment')
 ) AS living
