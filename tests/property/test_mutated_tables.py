@@ -137,7 +137,7 @@ def test_a_text_of_a_dictionary_that_stands_in_every_row_is_read_once() -> None:
 
 @pytest.mark.slow
 def test_any_byte_of_an_arrow_streams_schema_may_be_another() -> None:
-    """The library reads beyond a message of another kind than it expects, which ended the process."""
+    """A refusal, or the same table: never an end of the process, as reading another kind of message as a schema was."""
     body, media_type = next(each for each in BODIES if each[1] == ARROW_STREAM)
     schema_bytes = 8 + int.from_bytes(body[4:8], "little")
     for at in range(schema_bytes):
