@@ -148,6 +148,7 @@ def test_all_faults_of_a_question_are_named_at_once(asked: SmallExchange) -> Non
     assert {error["pointer"] for error in answered.get_json()["errors"]} == {"/by", "/where", "/periods", "/confidence"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("statistic", "feed"), [("counts", "support"), ("joint_table", None)])
 def test_leaving_measures_out_does_not_get_around_the_most_rows(
     small: SmallExchange, statistic: str, feed: str | None

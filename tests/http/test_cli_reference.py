@@ -214,6 +214,7 @@ def answer(*rows: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_openapi_is_written_and_then_current_until_it_is_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +234,7 @@ def test_openapi_is_written_and_then_current_until_it_is_changed(
     assert check() == (1, "Error: openapi.yaml is stale: run `parley openapi`.\n")
 
 
+@pytest.mark.slow
 def test_serve_migrates_if_told_and_says_where_it_is_and_that_its_key_is_ephemeral(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -10,6 +10,8 @@ import pytest
 
 from examples.desynpuf.run import results_text
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 SECONDS_ALLOWED = 180
 

@@ -117,6 +117,7 @@ def test_a_proxy_that_streams_is_fine(server: str) -> None:
         assert checked(url).status is Status.OK
 
 
+@pytest.mark.slow
 def test_a_proxy_that_collects_bodies_is_a_problem(server: str) -> None:
     with in_front_of(server, collecting) as url:
         found = checked(url)

@@ -45,6 +45,7 @@ def dripping(address: str, begin: bytes, cut_off: Event) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [HEAD, BODY], ids=["heads", "bodies"])
 def test_as_many_dripping_clients_as_threads_are_cut_off_and_another_is_answered(
     migrated_sqlite_url: str, tmp_path: Path, begin: bytes
@@ -94,6 +95,7 @@ def sipping(address: str) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_as_many_sipping_clients_as_threads_do_not_keep_another_out(migrated_sqlite_url: str, tmp_path: Path) -> None:
     small = SmallExchange(migrated_sqlite_url, settings_changes=server_keys())
     with (

@@ -99,6 +99,7 @@ def test_a_submission_under_way_is_measured_and_answered_and_nobody_else_is_let_
     assert [len(found) for found in check_account(small.wiring.database, f"{NAME}-members")] == [1, 1]
 
 
+@pytest.mark.slow
 def test_an_exchange_with_nothing_to_do_stops_at_once_though_a_client_keeps_a_silent_connection(
     live: LiveServer,
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_new_exchange_is_ready_without_a_witness_and_not_without_its_folder(
     app.extensions["parley"].database.close()
 
 
+@pytest.mark.slow
 def test_a_database_that_hangs_is_found_out_in_two_seconds_and_then_at_once(migrated_postgresql_url: str) -> None:
     small = SmallExchange(migrated_postgresql_url)
     client = small.app.test_client()

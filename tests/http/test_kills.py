@@ -91,6 +91,7 @@ def test_whatever_point_it_is_killed_at_the_next_post_gets_the_receipt_and_every
     assert (len(debits), len(releases)) == (len(Point) + len(DEBITED), len(Point))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", [Point.BEFORE_DRAW, Point.BEFORE_STORE])
 def test_an_attempt_that_was_taken_for_dead_and_goes_on_gets_the_release_of_its_successor(
     agreed: SmallExchange, point: Point

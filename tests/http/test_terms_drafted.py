@@ -263,6 +263,7 @@ def calls_of(work: Callable[[], object]) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_a_contract_of_thousands_of_terms_is_drafted_signed_and_asked(exact: SmallExchange) -> None:
     document = vast(50)
     assert sum(len(values) for values in document["vocabularies"].values()) == 100_000

@@ -286,6 +286,7 @@ def p_values(noise: NoiseSource) -> dict[str, float]:
     return found
 
 
+@pytest.mark.slow
 def test_the_draw_on_the_premises_is_the_noise_of_the_plan() -> None:
     """Each of at most 16 p-values alarms below 1e-8: a false alarm in less than 2 of 10 million runs."""
     assert checks.alarms(p_values(DiscreteGaussian())) == set()
