@@ -101,7 +101,7 @@ def test_whatever_the_facts_of_one_more_person_the_cells_move_within_bounds(
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(two_worlds())
 def test_hundreds_of_persons_with_any_facts_move_the_cells_within_bounds(
     engine: Engine, worlds: tuple[list[Run], list[Run]]
@@ -211,7 +211,7 @@ def test_a_person_whose_claims_are_absurd_moves_the_cells_and_within_bounds(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("feed", "definition"), FEEDS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 @given(populations())
 def test_dozens_of_persons_with_any_claims_move_the_cells_within_bounds(
     engine: Engine, feed: FeedTerms, definition: FeedDefinition, people: dict[str, Person]
