@@ -1,4 +1,4 @@
-"""Pictures of accuracy against budget, by matplotlib, which is an extra: `pip install parley-exchange[plot]`.
+"""Pictures of accuracy against budget, by matplotlib, which is an extra: `pip install '.[plot]'` in a checkout.
 
 An SVG comes out the same, byte for byte, wherever the same version of matplotlib draws it.
 """
@@ -24,7 +24,7 @@ class PlottingMissing(Exception):
     """matplotlib is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("Pictures need matplotlib: pip install 'parley-exchange[plot]'")
+        super().__init__("Pictures need matplotlib. In a checkout of Parley: pip install -c constraints.txt '.[plot]'")
 
 
 def draw_accuracy(feeds: Sequence[FeedPreview], path: Path) -> None:

@@ -11,7 +11,7 @@ from flask import Flask, Request, Response, current_app, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
 
-from adapters.cells.media_types import TABLE_TYPES
+from adapters.cells.media_types import CSV, CSV_SAID, TABLE_TYPES, is_table_type
 from adapters.cells.strict_json import JsonRefused, load_strict
 from api.auth.metadata import REVOCATION_PATH, TOKEN_PATH
 from api.encodings import (
@@ -124,9 +124,13 @@ def _require_media_type() -> None:
         return  # nothing to read
     types, encodings = _taken(request.url_rule.rule)
     has_body = request.content_length or "Transfer-Encoding" in request.headers
-    if has_body and request.mimetype not in types:
+    is_taken = request.mimetype in types
+    if request.mimetype in TABLE_TYPES:
+        is_taken &= is_table_type(request.mimetype, request.mimetype_params)
+    if has_body and not is_taken:
         listed = ", ".join(types)
-        raise ApiProblem("media-type-unsupported", 415, f"This route takes {listed}.", {"Accept": listed})
+        detail = f"This route takes {listed}{CSV_SAID if CSV in types else ''}."
+        raise ApiProblem("media-type-unsupported", 415, detail, {"Accept": listed})
     if find_encoding(request) not in (IDENTITY, *encodings):
         detail = f"This route takes a body as it is{', or once by gzip or zstd' if encodings else ''}."
         listed = ", ".join(encodings) or IDENTITY

@@ -108,7 +108,9 @@ def _open(storage: str) -> Storage:
     try:
         opened = storage_from_string(storage, wrap_exceptions=True, **options)
     except (ConfigurationError, ValueError):
-        raise LimitsInvalid("cannot be used; redis:// needs the package redis, parley-exchange[redis]") from None
+        raise LimitsInvalid(
+            "cannot be used; redis:// needs the package redis: pip install '.[redis]' in a checkout"
+        ) from None
     if not isinstance(opened, Storage):
         raise LimitsInvalid("is a storage that waits for no event loop")
     return opened

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from api.limits import LimitsInvalid, parse_limit
+from contracts.drafting.feeds import MAX_CELLS_DEFAULT
 
 _HOST: Final = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _WITNESS: Final = "PARLEY_WITNESS, a file on another disk than the database, for the witness of its ledger"
@@ -79,7 +80,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         private_key_hosts=_hosts(environ, "PARLEY_PRIVATE_KEY_HOSTS"),
         max_body_bytes=(max_body_bytes := _number(environ, "PARLEY_MAX_BODY_BYTES", 16 * 1024 * 1024)),
         max_expanded_bytes=_number(environ, "PARLEY_MAX_EXPANDED_BYTES", 4 * max_body_bytes),
-        max_cells=_number(environ, "PARLEY_MAX_CELLS", 1_000_000),
+        max_cells=_number(environ, "PARLEY_MAX_CELLS", MAX_CELLS_DEFAULT),
         lease_seconds=_number(environ, "PARLEY_LEASE_SECONDS", 120),
         host=environ.get("PARLEY_HOST", "127.0.0.1"),
         port=port,

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from uuid import uuid4
 import duckdb
 
 from adapters.preparation.engine import Engine
-from adapters.preparation.preparing import Preparation, prepare_periods, read_folder
+from adapters.preparation.preparing import Preparation, opened_register, prepare_periods, read_folder
 from api.cli.preparation_input import read_layout, read_prepared
 from benchmarks.claims import YEAR, write_claims
 from benchmarks.peers.pandas_pdc import adherent_share
@@ -71,17 +72,19 @@ def measured(contender: Callable[[Path, str], int], folder: Path, memory: str) -
 
 
 def prepared(folder: Path, memory: str) -> int:
-    """As `parley prepare` does it, a register and all, but for the cells file: the cells stay in this process."""
+    """As `parley prepare` does it of a draft: the register and the cells stay in this process."""
     layout = read_layout("canonical", None)
     wanted = Preparation(
         prepared=read_prepared(CONTRACT, FEED, layout, None, (), 0),
         claims=folder,
         population="payer-members",
         register=folder / f"register-{uuid4()}",
+        periods=[Period.parse(str(YEAR), Grain.YEAR)],
+        today=date(YEAR + 1, 1, 1),
     )
-    with Engine.opened(folder, memory) as engine:
+    with Engine.opened(folder, memory) as engine, opened_register(engine, wanted) as register:
         read_folder(engine, wanted, _step)
-        (period,) = prepare_periods(engine, wanted, [Period.parse(str(YEAR), Grain.YEAR)], _step)
+        (period,) = prepare_periods(engine, wanted, register, _step)
     return int(period.cells.tables["members"][..., -1].sum())
 
 

@@ -1,9 +1,12 @@
 """What a period of a million cells takes, by each format, beside what OpenDP needs for the same draws in the same run.
 
-    python -m benchmarks.submission [CELLS [ROUNDS]]
+    python -m benchmarks.submission [CELLS [ROUNDS [FORMAT ...]]]
 
-One measure over CELLS strata of three dimensions, with the margins of the contract's own plan. Each round
-draws what the plan draws, on the same cores, and posts one period in every format to a whole exchange in this process,
+A format is Parquet, Arrow or CSV, which are taken unless others are named, one of them "by zstd", "JSON rows" or
+"JSON columns"; those of JSON take some minutes each.
+
+One measure over CELLS strata of three dimensions, with the margins of the contract's own plan. Each round draws what
+the plan draws, on the same cores, and posts one period in every such format to a whole exchange in this process,
 on SQLite; a format's time is told as a ratio to the draws of its own round, and the median of the rounds is shown.
 """
 
@@ -13,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,6 +36,7 @@ from tests.support.small_exchange import CONTRACT, SmallExchange
 
 NAME, FEED = "blueridge", "fills"
 JSON = "application/json"
+FORMATS = ("Parquet", "Arrow", "CSV")
 Body = tuple[bytes, str, str | None]
 SETTINGS = {"PARLEY_MAX_BODY_BYTES": str(1 << 30), "PARLEY_LEASE_SECONDS": "3600"}
 
@@ -49,23 +53,34 @@ def cells_of(document: dict[str, Any]) -> pa.Table:
     return pa.table(columns | {"members": np.arange(np.prod(shape), dtype=np.int64) * 7919 % 5000})
 
 
-def bodies_of(cells: pa.Table) -> dict[str, Body]:
-    """By format, all but the envelope."""
+def bodies_of(cells: pa.Table, formats: Sequence[str]) -> dict[str, Body]:
+    """By format, all but the envelope. Raises KeyError for another one."""
+    found = tables_of(cells)
+    if any(name.startswith("JSON") for name in formats):
+        found |= in_json(cells)
+    return {name: found[name] for name in formats}
+
+
+def in_json(cells: pa.Table) -> dict[str, Body]:
     columns = cells.to_pydict()
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    as_json = {"JSON rows": {"rows": rows}, "JSON columns": {"columns": columns}}
+    return {name: (json.dumps(posted).encode(), JSON, None) for name, posted in as_json.items()}
+
+
+def tables_of(cells: pa.Table) -> dict[str, Body]:
     parquet, arrow, text = io.BytesIO(), io.BytesIO(), io.BytesIO()
     pq.write_table(cells, parquet)
     with pa.ipc.new_stream(arrow, cells.schema) as stream:
         stream.write_table(cells)
     arrow_csv.write_csv(cells, text, arrow_csv.WriteOptions(quoting_style="none"))
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     tables = {"CSV": (text, CSV), "Parquet": (parquet, PARQUET), "Arrow": (arrow, ARROW_STREAM)}
     plain: dict[str, Body] = {name: (sink.getvalue(), kind, None) for name, (sink, kind) in tables.items()}
     by_zstd: dict[str, Body] = {
         f"{name} by zstd": (pa.compress(body, codec="zstd", asbytes=True), kind, "zstd")
         for name, (body, kind, _) in plain.items()
     }
-    as_json = {"JSON rows": {"rows": rows}, "JSON columns": {"columns": columns}}
-    return {name: (json.dumps(cells).encode(), JSON, None) for name, cells in as_json.items()} | plain | by_zstd
+    return plain | by_zstd
 
 
 def enveloped(body: Body, period: str) -> tuple[bytes, dict[str, str]]:
@@ -120,10 +135,11 @@ def one_round(document: dict[str, Any], bodies: dict[str, Body], cells: pa.Table
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    formats = sys.argv[3:] or FORMATS
     document = contract(count)
     cells = cells_of(document)
     print(f"{len(cells):,} cells of one measure, {rounds} rounds, {usable_cpus()} CPUs")
-    bodies = bodies_of(cells)
+    bodies = bodies_of(cells, formats)
     found = [one_round(document, bodies, cells) for _ in range(rounds)]
     print(f"{'format':18} {'body':>10}   to the draws (least to most)")
     for name, (body, _, _) in bodies.items():

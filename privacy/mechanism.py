@@ -9,7 +9,7 @@ Error texts of the library can contain raw values, so none leaves this module: a
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from importlib import metadata
 from typing import Any, Protocol
@@ -68,11 +68,25 @@ class DiscreteGaussian:
 
 
 def _draw(exact: Vector, sigma: float) -> Vector:
+    """In one piece, too, when threads cannot start: as the interpreter ends, or where a process may have no more."""
     if exact.size < SHARED_OUT_FROM:
         return _draw_piece(exact, sigma)
-    pieces = np.array_split(exact, usable_cpus())
+    pieces, all_started, started = np.array_split(exact, usable_cpus()), Future[bool](), False
+
+    def draw(piece: Vector) -> Vector | None:
+        return _draw_piece(piece, sigma) if all_started.result() else None
+
     with ThreadPoolExecutor(len(pieces)) as threads:
-        return np.concatenate(list(threads.map(lambda piece: _draw_piece(piece, sigma), pieces)))
+        try:
+            drawn = [threads.submit(draw, piece) for piece in pieces]
+            started = True
+        except RuntimeError:
+            pass
+        finally:
+            all_started.set_result(started)
+        if started:
+            return np.concatenate([each.result() for each in drawn])
+    return _draw_piece(exact, sigma)
 
 
 def _draw_piece(exact: Vector, sigma: float) -> Vector:

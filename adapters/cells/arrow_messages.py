@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-_DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
+_SCHEMA, _DICTIONARY, _BATCH = "schema", "dictionary", "record batch"
+# Of older versions and of metadata beside a message, the library reads compression in another way.
+_VERSION: Final = pa.ipc.MetadataVersion.V5
 # The library makes some hundred bytes of each few of a schema; that of a feed takes a few kilobytes.
 _METADATA_BYTES_MAX: Final = 64 * 1024
 MESSAGES_MAX: Final = 10_000
@@ -23,9 +25,11 @@ class MessagesInvalid(Exception):
 
 @dataclass(slots=True)
 class Messages:
-    """rows: of the record batches. expanded_bytes: of all buffers. delta: whether a dictionary comes in pieces."""
+    """rows: of the record batches. values_max: of the largest dictionary. expanded_bytes: of all buffers.
+    delta: whether a dictionary comes in pieces."""
 
     rows: int = 0
+    values_max: int = 0
     expanded_bytes: int = 0
     delta: bool = False
     schema: Any = None
@@ -33,47 +37,53 @@ class Messages:
 
 def read_messages(body: bytes) -> Messages:
     """Raises MessagesInvalid, struct.error, or an error of the library."""
-    found, reader = Messages(), pa.ipc.MessageReader.open_stream(pa.BufferReader(body))
-    for count, message in enumerate(reader):
+    found, source = Messages(), pa.BufferReader(body)
+    for count, message in enumerate(pa.ipc.MessageReader.open_stream(source)):
         metadata = message.metadata
         if metadata.size > _METADATA_BYTES_MAX or count > MESSAGES_MAX:
             raise MessagesInvalid
+        # The library takes whatever header there is for the one it looks for, and reads beyond it.
+        if message.type not in ((_DICTIONARY, _BATCH) if count else (_SCHEMA,)):
+            raise MessagesInvalid
+        flat = _message(memoryview(metadata))
+        if message.metadata_version != _VERSION or flat.has(4):
+            raise MessagesInvalid
         if count == 0:
-            # The library takes whatever header there is for a schema, and reads beyond it.
-            if message.type != "schema":
-                raise MessagesInvalid
             found.schema = pa.ipc.read_schema(message)
         else:
-            _add(found, memoryview(metadata), memoryview(message.body or b""))
-    if found.schema is None:
-        raise MessagesInvalid
+            _add(found, message.type, flat.table(2), memoryview(message.body or b""))
+    if found.schema is None or source.tell() != len(body):
+        raise MessagesInvalid  # What comes after the first mark of an end would be passed over.
     return found
 
 
-def _add(found: Messages, metadata: memoryview, body: memoryview) -> None:
-    message = _Table(metadata, _U32.unpack_from(metadata, 0)[0])
-    kind, header = message.byte(1), message.table(2)
-    if kind == _DICTIONARY_BATCH:
-        found.delta |= message.table(2).byte(2) != 0
+def _message(metadata: memoryview) -> "_Table":
+    return _Table(metadata, _U32.unpack_from(metadata, 0)[0])
+
+
+def _add(found: Messages, kind: str, header: "_Table", body: memoryview) -> None:
+    batch = header
+    if kind == _DICTIONARY:
+        found.delta |= header.byte(2) != 0
         batch = header.table(1)
-    elif kind == _RECORD_BATCH:
-        batch = header
-    else:
-        raise MessagesInvalid
     rows = batch.long(0)
     if rows < 0:
         raise MessagesInvalid
-    if kind == _RECORD_BATCH:
+    if kind == _BATCH:
         found.rows += rows
+    else:
+        found.values_max = max(found.values_max, rows)
     compressed = batch.has(3)
     for begin, length in batch.pairs(2):
+        if begin < 0 or length < 0 or begin + length > len(body):
+            raise MessagesInvalid
         found.expanded_bytes += _expanded(body, begin, length) if compressed else length
 
 
 def _expanded(body: memoryview, begin: int, length: int) -> int:
     if length == 0:
         return 0
-    if begin < 0 or length < 8:
+    if length < 8:
         raise MessagesInvalid
     (said,) = _I64.unpack_from(body, begin)
     if said < -1:

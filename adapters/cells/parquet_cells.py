@@ -12,6 +12,7 @@ from adapters.cells.tables import (
     read_columns,
     read_untrusted,
     require_columns,
+    require_small_dictionary,
     too_large,
     unreadable,
     wrong_column,
@@ -38,11 +39,14 @@ def from_parquet(body: bytes, feed: FeedTerms, expanded_bytes_max: int) -> Colum
 def _read(body: bytes, feed: FeedTerms, expanded_bytes_max: int) -> Columns:
     _require_small_footer(body)
     footer = read_footer(body)
-    schema = _open(body).schema_arrow
+    file = _open(body)
+    if list(map(list, file.reader.column_paths)) != footer.paths:
+        raise unreadable(_NOT_PARQUET)  # The library would read another column than was looked at.
+    schema = file.schema_arrow
     require_columns(feed, schema.names, footer.rows)
     wanted = [name for name in schema.names if name in footer.leaves and is_readable(schema.field(name).type)]
     of_texts = {name for name in wanted if is_text(schema.field(name).type)}
-    by_length = _walk_pages(body, footer, wanted, of_texts, expanded_bytes_max)
+    by_length = _walk_pages(body, footer, feed, wanted, of_texts, expanded_bytes_max)
     arrays: dict[str, Any] = dict.fromkeys(schema.names, wrong_column(footer.rows))
     if wanted and footer.groups:
         table = _open(body, read_dictionary=sorted(of_texts - by_length)).read(columns=wanted, use_threads=False)
@@ -76,7 +80,7 @@ def _open(body: bytes, **options: Any) -> Any:
 
 
 def _walk_pages(
-    body: bytes, footer: Footer, wanted: list[str], of_texts: set[str], expanded_bytes_max: int
+    body: bytes, footer: Footer, feed: FeedTerms, wanted: list[str], of_texts: set[str], expanded_bytes_max: int
 ) -> set[str]:
     """Which columns hold texts by their lengths and not by a dictionary. Raises CellsInvalid for too large pages, and
     for encodings in which a short page can hold long texts."""
@@ -86,6 +90,8 @@ def _walk_pages(
             encodings[name] |= walk(memoryview(body), group.chunks[footer.leaves[name]], group.rows, pages)
             if pages.expanded_bytes > expanded_bytes_max:
                 raise too_large()
+    require_small_dictionary(feed, pages.values_max)
+    pages.require_apart()
     by_length = {name for name in of_texts if encodings[name] == {_DELTA_LENGTH}}
     for name, used in encodings.items():
         if name not in by_length and not used <= (_OF_TEXTS if name in of_texts else _OF_NUMBERS):

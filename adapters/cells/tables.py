@@ -4,6 +4,7 @@ No value of a row becomes a Python object but the first that are wrong, and no t
 it can hold what was posted.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -20,9 +21,13 @@ from contracts.terms import FeedTerms
 
 # A whole number as it is written in JSON or CSV; more digits than 18 are more than any count may have.
 WHOLE_NUMBER: Final = r"\A-?[0-9]{1,18}\z"
+# Any other name may be a value: of the first row, where a header was left out.
+_LIKE_A_NAME: Final = re.compile(r"[A-Za-z_]")
 # Longer texts are in no vocabulary and mark no suppressed cell.
 _TEXT_MAX: Final = 100
-_READABLE: Final = (types.is_integer, types.is_floating, types.is_boolean, types.is_null)
+# Of a feed of fewer strata.
+_DICTIONARY_VALUES_MAX: Final = 10_000
+_READABLE: Final = (types.is_integer, types.is_float32, types.is_float64, types.is_boolean, types.is_null)
 Array = Any  # pyarrow's arrays, whose stubs know no common base that can be computed with
 Read = TypeVar("Read")
 
@@ -57,12 +62,27 @@ def read_untrusted(read: Callable[[], Read], message: str) -> Read:
 
 def require_columns(feed: FeedTerms, names: Sequence[str], rows: int) -> None:
     """Each field of the feed once, and no more rows than strata: before any column is read. Raises CellsInvalid."""
+    require_names(feed, names)
     twice = (name for name, times in Counter(names).items() if times > 1)
     message = "this column stands more than once"
     faults = first_faults(Fault(locate(name, None), "column_repeated", message) for name in twice)
     if faults:
         raise cells_refused(faults)
     require_fields(feed, dict.fromkeys(names, rows), locate)
+
+
+def require_names(feed: FeedTerms, names: Sequence[str]) -> None:
+    """Raises CellsInvalid for what is no header, but a first row: it tells no name then."""
+    if names and feed.vocabularies.keys().isdisjoint(names) and set(feed.measures).isdisjoint(names):
+        raise unreadable("no column has a name of the feed's: is there a header?")
+    if not all(map(_LIKE_A_NAME.match, names)):
+        raise unreadable("a column has a name that begins with no letter: is there a header?")
+
+
+def require_small_dictionary(feed: FeedTerms, values: int) -> None:
+    """No more values than any column of the feed can need; a category that occurs in no row is one, too."""
+    if values > max(feed.cells_per_measure, _DICTIONARY_VALUES_MAX):
+        raise unreadable("a dictionary has more values than the feed has strata")
 
 
 def read_columns(feed: FeedTerms, arrays: Mapping[str, Array]) -> Columns:

@@ -7,6 +7,7 @@ from typing import Any, Final
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, _MAP, STRUCT = range(1, 13)
 _BITS: Final = {I16: 16, I32: 32, I64: 64}
 _DEPTH_MAX: Final = 12
+_FIELD_MAX: Final = (1 << 15) - 1
 
 
 class ThriftInvalid(Exception):
@@ -20,6 +21,8 @@ def require(holds: bool) -> None:
 
 class Struct:
     """Fields by their number, each of one type: one of another type is as good as absent to the library."""
+
+    __slots__ = ("_fields",)
 
     def __init__(self, fields: dict[int, tuple[int, Any]]) -> None:
         self._fields = fields
@@ -44,6 +47,10 @@ class Reader:
         require(0 <= at <= end <= len(body))
         self._body, self._at, self._end = body, at, end
 
+    @property
+    def at(self) -> int:
+        return self._at
+
     def skip(self, count: int) -> None:
         require(0 <= count <= self._end - self._at)
         self._at += count
@@ -54,8 +61,9 @@ class Reader:
         field = 0
         while (head := self._byte()) != 0:
             kind = head & 0x0F
-            field = field + (head >> 4) if head >> 4 else self._number(I16)
-            require(field not in found)
+            last, field = field, field + (head >> 4) if head >> 4 else self._number(I16)
+            # The library counts in 16 bits, in which a field beyond them would be one of the first again.
+            require(last < field <= _FIELD_MAX)
             found[field] = kind, self._value(kind, depth)
         return Struct(found)
 

@@ -103,8 +103,9 @@ _MACROS: Final = (
     """normal_code(system, code) AS code_system(system) || '|'
         || CASE WHEN regexp_full_match(code, '[A-Z0-9]+') THEN code ELSE billed_code(bare_code(code)) END""",
     # Of a text that names its system: what stands before the last |.
-    """standard_code(code) AS normal_code(
-        regexp_extract(code, '^(.*)\\|', 1), regexp_extract(code, '([^|]*)$', 1))""",
+    """standard_code(code) AS CASE WHEN contains(code, '|')
+        THEN normal_code(left(code, -1 - length(split_part(code, '|', -1))), split_part(code, '|', -1))
+        ELSE normal_code('', code) END""",
     """code_keys(code) AS CASE WHEN starts_with(code, '|') THEN ['?' || code]
         ELSE [code, '|' || split_part(code, '|', 2)] END""",
 )

@@ -66,7 +66,21 @@ class FaultCount:
     def __str__(self) -> str:
         where = self.table if self.column is None else f"{self.table}.{self.column}"
         examples = ", ".join(f"{each.file} row {each.row}" for each in self.examples if each.row is not None)
-        return f"{where}: {self.reason} ({self.rows} rows {self.effect}{'; ' + examples if examples else ''})"
+        rows = f"{self.rows:,} row{'s' if self.rows != 1 else ''} {_EFFECT_WORDS[self.effect]}"
+        return f"{where}: {self.reason} ({rows}{'; ' + examples if examples else ''})"
+
+    @property
+    def is_fault(self) -> bool:
+        """What `strict` does not let pass. A fill of 0 days is no fault: a rule says what it means."""
+        return self.effect is not Effect.EXPECTED and self.reason is not Reason.DAYS_SUPPLY_ZERO
+
+
+_EFFECT_WORDS: Final = {
+    Effect.DROPPED: "dropped",
+    Effect.UNKNOWN: "with the value unknown",
+    Effect.KEPT: "kept",
+    Effect.EXPECTED: "dropped by rule",
+}
 
 
 class ClaimsUnreadable(Exception):
@@ -77,7 +91,5 @@ class ClaimsFaulty(ClaimsUnreadable):
     """Something is wrong with single rows, and every fault was to be fatal."""
 
     def __init__(self, faults: Sequence[FaultCount]) -> None:
-        super().__init__(
-            "rows are at fault, and --strict lets none pass:\n" + "\n".join(f"- {each}" for each in faults)
-        )
+        super().__init__("rows are at fault, and --strict lets none pass: " + "; ".join(map(str, faults)))
         self.faults = tuple(faults)

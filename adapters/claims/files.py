@@ -17,7 +17,8 @@ from adapters.claims.layouts.layout import RawFile
 
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _NAMES_SHOWN: Final = 30
-# A person's data may stand where a header is missing: what is no name of a column is not repeated.
+# A person's data may stand where a header is missing: nothing of a first line is repeated unless most of the columns
+# that are looked for are in it, and what is no name of a column never is.
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}")
 
 
@@ -102,15 +103,14 @@ def column_positions(file: FoundFile, raw: RawFile, header: Sequence[str]) -> di
 
 
 def _missing_text(file: FoundFile, raw: RawFile, missing: Sequence[str], header: Sequence[str]) -> str:
-    known = {name.lower() for name in (*raw.columns, *raw.optional_columns)}
-    is_header = any(name.lower() in known for name in header)
+    is_header = 2 * len(missing) < len(raw.columns)
     names = [name for name in header if is_header and _NAME.fullmatch(name)]
     near = [guess for name in missing for guess in difflib.get_close_matches(name, names, 1)]
-    has = ", ".join(names[:_NAMES_SHOWN]) or "none that this layout knows, and perhaps no header"
-    hint = f"; is it {', '.join(near)}?" if near else ""
+    hint = f" (is it {', '.join(near)}?)" if near else ""
+    has = f"It has {', '.join(names[:_NAMES_SHOWN])}" if names else "Perhaps its first line does not name the columns"
     return (
-        f"{file.label} has no column {', '.join(missing)}{hint} It has: {has}. "
-        "Take the layout that fits these files, or map them by a custom one"
+        f"{file.label} has no column {', '.join(missing)}{hint}. {has}. Take the layout that fits these files, or map "
+        "them by a custom one"
     )
 
 
@@ -145,7 +145,12 @@ def _csv_ailment(file: FoundFile, raw: RawFile, delimiter: str, width: int) -> s
         )
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return f"{file.label} ends before its archive does, after line {line}: the file is truncated or no gzip at all"
-    except csv.Error:
+    except csv.Error as error:
+        if "field larger" in str(error):
+            return (
+                f"{file.label} has a field of more than {csv.field_size_limit():,} characters in the row that follows "
+                f"line {line}: is there a quote that does not close?"
+            )
         return f"{file.label} has a quote that does not close, or text after one, in the row that follows line {line}"
     except OSError:
         return f"{file.label} cannot be read: look at its permissions and at the disk"

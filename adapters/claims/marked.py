@@ -6,6 +6,7 @@ Lists are looked up once by the different codes that there are, never row by row
 
 from collections.abc import Mapping, Sequence
 
+from adapters.claims.code_lists import systems_not_used
 from adapters.claims.codes import list_keys
 from adapters.preparation.engine import Engine
 from contracts.preparation.definitions import CodeList
@@ -21,17 +22,22 @@ def create_marked_codes(engine: Engine, name: str, lists: Mapping[str, CodeList]
             {"list": label, "keys": sorted(list_keys(codes.codes))},
         )
     selects = [f"SELECT DISTINCT {code} AS code FROM {relation}" for relation, code in relations.items()]  # noqa: S608
-    codes_there = " UNION ".join(selects)
+    there = " UNION ".join(selects) if lists and selects else "SELECT NULL::VARCHAR AS code"
+    engine.create_table(f"{name}_there", f"FROM ({there}) WHERE code IS NOT NULL")
     engine.create_table(
         name,
-        f"""SELECT DISTINCT list, code
-        FROM (SELECT code, unnest(code_keys(code)) AS key FROM ({codes_there}) WHERE code IS NOT NULL)
-        JOIN {name}_keys USING (key)"""  # noqa: S608
-        if lists
-        else "SELECT NULL::VARCHAR AS list, NULL::VARCHAR AS code WHERE false",
+        f"""SELECT DISTINCT list, code FROM (SELECT code, unnest(code_keys(code)) AS key FROM {name}_there)
+        JOIN {name}_keys USING (key)""",  # noqa: S608
     )
     ((count,),) = engine.rows(f"SELECT count(*) FROM {name}")  # noqa: S608
     return int(count)
+
+
+def find_unused(engine: Engine, name: str, lists: Mapping[str, CodeList]) -> dict[str, Mapping[str, int]]:
+    """By list, how many of its codes are of a system that these claims do not use; after create_marked_codes."""
+    systems = {system for (system,) in engine.rows(f"SELECT DISTINCT split_part(code, '|', 1) FROM {name}_there")}  # noqa: S608
+    unused = {label: systems_not_used(codes, systems) for label, codes in lists.items()}
+    return {label: counts for label, counts in unused.items() if counts}
 
 
 def off_limits_condition(columns: Sequence[str]) -> str:

@@ -13,9 +13,10 @@ _DETAILS = tuple(column.name for column in MEMBERS.columns if column.name != "me
 
 def create_members(engine: Engine, relation: str, given: Collection[str], *, has_as_of: bool) -> tuple[FaultCount, ...]:
     """The table members: of a member in several rows, of each column the latest value known, by `as_of`; without it, or
-    among rows of one time, the greatest. No other member's rows have a say."""
+    among rows of one time, the greatest. A row that does not say its time is the earliest. No other member's rows have
+    a say."""
     latest = ", ".join(
-        f"(max({{'as_of': as_of, 'value': {name}}}) FILTER (WHERE {name} IS NOT NULL)).value AS {name}"
+        f"(max({{'as_of': coalesce(as_of, ''), 'value': {name}}}) FILTER (WHERE {name} IS NOT NULL)).value AS {name}"
         for name in _DETAILS
     )
     engine.create_table("latest_members", f"SELECT member, count(*) AS times, {latest} FROM {relation} GROUP BY member")  # noqa: S608
@@ -58,9 +59,11 @@ def create_owned(engine: Engine, table: str, relation: str) -> tuple[str, Counte
     )
     checks = [Check("member", Reason.MEMBER_NOT_IN_MEMBERS, Effect.DROPPED, "unknown_member")]
     if day := DAY_OF_CLAIM.get(table):
+        # A fill may be taken back when its member is dead.
+        claimed = " AND reversed IS NOT TRUE" if table == "fills" else ""
         checks += [
-            Check(day, Reason.BEFORE_BIRTH, Effect.DROPPED, f"{day} < member_birth_day"),
-            Check(day, Reason.AFTER_DEATH, Effect.DROPPED, f"{day} > member_death_day"),
+            Check(day, Reason.BEFORE_BIRTH, Effect.DROPPED, f"{day} < member_birth_day{claimed}"),
+            Check(day, Reason.AFTER_DEATH, Effect.DROPPED, f"{day} > member_death_day{claimed}"),
         ]
     counted = count_rows(engine, table, joined, checks)
     if not counted.found:

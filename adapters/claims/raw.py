@@ -1,6 +1,6 @@
 """Raw relations: the columns that a layout reads, from CSV as the engine's own tables, from Parquet as views."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,6 +10,7 @@ from adapters.claims.faults import ClaimsUnreadable
 from adapters.claims.files import FileKind, FoundFile, column_positions, csv_ailment, csv_header
 from adapters.claims.layouts.layout import RawFile
 from adapters.claims.quoting import identifier, literal, path_literal
+from adapters.claims.typed import BLANKS, text_sql
 from adapters.preparation.engine import Engine
 
 # A file of claims has its header in row 1 as a spreadsheet shows it.
@@ -35,7 +36,7 @@ def _csv_part(engine: Engine, raw: RawFile, file: FoundFile, number: int) -> str
     positions = column_positions(file, raw, header)
     table = f"csv_{raw.name}_{number}"
     wanted = {name: at for name, at in positions.items() if at is not None}
-    values = [f"nullif(trim(c{at}, ' \t\u00a0'), '') AS {identifier(name)}" for name, at in wanted.items()]
+    values = [f"{text_sql(f'c{at}', 'VARCHAR')} AS {identifier(name)}" for name, at in wanted.items()]
     with _rows_in_order(engine):
         try:
             scan = _csv_scan(raw, file, delimiter, len(header))
@@ -76,15 +77,35 @@ def _parquet_part(engine: Engine, raw: RawFile, file: FoundFile) -> str:
         raise ClaimsUnreadable(f"{file.label} is no whole Parquet file: it is truncated or something else") from None
     header = [row[0] for row in described]
     positions = column_positions(file, raw, header)
-    columns = [_parquet_value(name, at, described, raw) for name, at in positions.items()]
+    kinds = {name: None if at is None else (described[at][0], described[at][1]) for name, at in positions.items()}
+    padded = _padded_columns(engine, scan, [kind[0] for kind in kinds.values() if kind and kind[1] == "VARCHAR"])
+    columns = [_parquet_value(kind, raw, padded) + f" AS {identifier(name)}" for name, kind in kinds.items()]
     place = f"{literal(file.label)} AS source_file, file_row_number + 1 AS source_row"
     return f"SELECT {', '.join(columns)}, {place} FROM {scan}"  # noqa: S608
 
 
-def _parquet_value(name: str, at: int | None, described: Sequence[tuple[str, str]], raw: RawFile) -> str:
-    if at is None:
-        return f"NULL AS {identifier(name)}"
-    column = identifier(described[at][0])
-    if raw.as_text:
-        return f"nullif(trim(CAST({column} AS VARCHAR)), '') AS {identifier(name)}"
-    return f"{column} AS {identifier(name)}"
+def _parquet_value(kind: tuple[str, str] | None, raw: RawFile, padded: Collection[str]) -> str:
+    """kind: the column's name and type, None where the file has none."""
+    if kind is None:
+        return "NULL"
+    name, type_ = kind
+    if name in padded or (raw.as_text and type_ != "VARCHAR"):
+        return text_sql(identifier(name), type_)
+    return identifier(name)
+
+
+def _padded_columns(engine: Engine, scan: str, names: Sequence[str]) -> list[str]:
+    """Those with a value that is not as CSV would give it. All others are read as they are, which lets the engine
+    filter where it scans."""
+    if not names:
+        return []
+    differ = [f"count(*) FILTER (WHERE {_may_be_padded(identifier(name))})" for name in names]
+    ((*numbers,),) = engine.rows(f"SELECT {', '.join(differ)} FROM {scan}")  # noqa: S608
+    return [name for name, number in zip(names, numbers, strict=True) if number]
+
+
+def _may_be_padded(column: str) -> str:
+    """Whether a text is empty or has a blank at an end, in a third of the time that trimming takes. Below ! are the
+    empty text, and those that begin with a blank or a tab."""
+    ends = "".join(f" OR suffix({column}, '{blank}')" for blank in BLANKS)
+    return f"{column} < '!' OR starts_with({column}, '\u00a0'){ends}"

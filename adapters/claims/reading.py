@@ -4,29 +4,41 @@ What becomes of one row depends on that row and on the same person's other rows 
 read through views; CSV is read once, into tables that the engine spills where they do not fit into memory.
 """
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from adapters.claims.checks import Check, Counted, count_rows
+from adapters.claims.alarms import alarms_of
+from adapters.claims.checks import Check, count_rows
 from adapters.claims.codes import create_code_macros
+from adapters.claims.doubts import check_columns_are_readable, check_some_are_sound
 from adapters.claims.faults import ClaimsFaulty, ClaimsUnreadable, Effect, FaultCount, Reason
-from adapters.claims.files import FileKind, check_folder, find_files
+from adapters.claims.files import FileKind
+from adapters.claims.given import layout_files, raw_names
 from adapters.claims.layouts.layout import Layout
-from adapters.claims.marked import CODES_OF_CLAIMS, EXCLUDING_CLAIMS, create_marked_codes, off_limits_condition
+from adapters.claims.marked import (
+    CODES_OF_CLAIMS,
+    EXCLUDING_CLAIMS,
+    create_marked_codes,
+    find_unused,
+    off_limits_condition,
+)
 from adapters.claims.model import ENROLMENT, MEMBERS, TABLES, ClaimsTable, ColumnType
 from adapters.claims.persons import count_without_enrolment, create_members, create_members_of_claims, create_owned
 from adapters.claims.raw import create_raw
 from adapters.claims.repeats import create_standing, create_unique
 from adapters.claims.report import ClaimsReport
 from adapters.claims.tables import day_in_range, row_checks
-from adapters.claims.typed import STANDARD_CODE_MACRO, blank_sql, value_sql
+from adapters.claims.typed import blank_sql, value_sql
 from adapters.preparation.engine import Engine
 from contracts.preparation.definitions import CodeList
+
+# Around each long step, by its name.
+Step = Callable[[str], AbstractContextManager[None]]
 
 
 def read_claims(
@@ -34,9 +46,10 @@ def read_claims(
     folder: Path,
     layout: Layout,
     *,
-    off_limits: Sequence[CodeList] = (),
+    off_limits: Mapping[str, CodeList] | None = None,
     exclusions: Mapping[str, CodeList] | None = None,
     strict: bool = False,
+    step: Step = lambda _: nullcontext(),
 ) -> ClaimsReport:
     """Creates members, enrolment, fills, stays, visits and excluding_claims(member, list, day).
 
@@ -44,8 +57,8 @@ def read_claims(
     excluding_claims is about. strict: any fault is fatal. Raises ClaimsUnreadable, and of it ClaimsFaulty.
     """
     try:
-        reading = _Reading(engine, folder, layout)
-        reading.read(off_limits, exclusions or {})
+        reading = _Reading(engine, folder, layout, step)
+        reading.read(off_limits or {}, exclusions or {})
     except duckdb.OutOfMemoryException:
         raise ClaimsUnreadable("memory or the spill folder's disk is full: give more of either") from None
     except duckdb.Error:
@@ -62,33 +75,37 @@ def read_claims(
 class _Reading:
     """One folder being read, table by table."""
 
-    def __init__(self, engine: Engine, folder: Path, layout: Layout) -> None:
-        check_folder(folder)
+    def __init__(self, engine: Engine, folder: Path, layout: Layout, step: Step) -> None:
         self.engine = engine
+        self.step = step
         self.layout = layout
-        self.files = {raw.name: find_files(folder, raw) for raw in layout.files}
+        self.files = layout_files(folder, layout)
         self.columns: dict[str, frozenset[str]] = {}
         self.counts: list[FaultCount] = []
         self.rows_read: Counter[str] = Counter()
         self.rows_kept: dict[str, int] = {}
         self.has_as_of = False
+        self.systems_not_used: dict[str, Mapping[str, int]] = {}
 
-    def read(self, off_limits: Sequence[CodeList], exclusions: Mapping[str, CodeList]) -> None:
+    def read(self, off_limits: Mapping[str, CodeList], exclusions: Mapping[str, CodeList]) -> None:
         create_code_macros(self.engine.connection)
-        self.engine.connection.execute(f"CREATE OR REPLACE TEMPORARY MACRO {STANDARD_CODE_MACRO}")
         self._create_raw()
         given = [table for table in TABLES if self._is_given(table)]
         for table in given:
             self._create_parsed(table)
         sound = self._without_off_limits(given, off_limits)
-        sound = {table.name: self._without_faulty(table, sound[table.name]) for table in given}
+        for table in given:
+            with self.step(f"Checking {table.name}"):
+                sound[table.name] = self._without_faulty(table, sound[table.name])
         self._create_members(sound)
         for table in TABLES:
             if table is not MEMBERS:
-                self._create_canonical(table, sound.get(table.name))
+                with self.step(f"Tidying {table.name}"):
+                    self._create_canonical(table, sound.get(table.name))
         if ENROLMENT in given and MEMBERS in given:
             self.counts += count_without_enrolment(self.engine)
         create_marked_codes(self.engine, "excluding_codes", exclusions, CODES_OF_CLAIMS)
+        self.systems_not_used |= find_unused(self.engine, "excluding_codes", exclusions)
         self.engine.create_table("excluding_claims", EXCLUDING_CLAIMS)
 
     def report(self) -> ClaimsReport:
@@ -102,29 +119,24 @@ class _Reading:
             rows_read=dict(self.rows_read),
             rows_kept=self.rows_kept,
             counts=tuple(self.counts),
+            alarms=alarms_of(self.rows_read, self.rows_kept, self.counts, self.systems_not_used),
+            systems_not_used=self.systems_not_used,
         )
 
     def _create_raw(self) -> None:
         for raw in self.layout.files:
-            files = self.files[raw.name]
-            if not files and not raw.optional:
-                raise ClaimsUnreadable(
-                    f"the folder has no {raw.name}.csv, {raw.name}.csv.gz or {raw.name}.parquet, whole or in parts, "
-                    f"which the layout {self.layout.name} needs"
-                )
-            if files:
-                create_raw(self.engine, raw, files)
+            if files := self.files[raw.name]:
+                parts = "" if len(files) == 1 else f" and {len(files) - 1} more"
+                with self.step(f"Reading {files[0].label}{parts}"):
+                    create_raw(self.engine, raw, files)
 
     def _is_given(self, table: ClaimsTable) -> bool:
         select = self.layout.selects.get(table.name)
-        return select is not None and all(self.files[name] for name in self._raw_names(select))
-
-    def _raw_names(self, select: str) -> list[str]:
-        return [name for name in self.files if re.search(rf"\braw_{re.escape(name)}\b", select)]
+        return select is not None and all(self.files[name] for name in raw_names(self.files, select))
 
     def _in_tables(self, table: ClaimsTable) -> bool:
         """Whether a file of it is CSV, so that its rows are held by the engine."""
-        files = [file for name in self._raw_names(self.layout.selects[table.name]) for file in self.files[name]]
+        files = [file for name in raw_names(self.files, self.layout.selects[table.name]) for file in self.files[name]]
         return any(file.kind is not FileKind.PARQUET for file in files)
 
     def _create_parsed(self, table: ClaimsTable) -> None:
@@ -158,11 +170,12 @@ class _Reading:
         )
         return not others
 
-    def _without_off_limits(self, given: Sequence[ClaimsTable], lists: Sequence[CodeList]) -> dict[str, str]:
+    def _without_off_limits(self, given: Sequence[ClaimsTable], lists: Mapping[str, CodeList]) -> dict[str, str]:
         relations = {table.name: f"parsed_{table.name}" for table in given}
         coded = {relations[name]: code for name, code in CODES_OF_CLAIMS.items() if name in relations}
-        by_name = {str(number): codes for number, codes in enumerate(lists)}
-        if not create_marked_codes(self.engine, "off_limits_codes", by_name, coded):
+        marked = create_marked_codes(self.engine, "off_limits_codes", lists, coded)
+        self.systems_not_used |= find_unused(self.engine, "off_limits_codes", lists)
+        if not marked:
             return relations
         for table in given:
             condition = off_limits_condition([column.name for column in table.columns])
@@ -182,17 +195,15 @@ class _Reading:
         counted = count_rows(self.engine, table.name, relation, row_checks(table, self.columns[table.name]))
         self.counts += counted.counts
         self.rows_read[table.name] += counted.rows
-        columns = [
-            day_in_range(column) if column.type is ColumnType.DAY and not column.required else column.name
-            for column in table.columns
-        ]
+        columns = [day_in_range(column) if column.type is ColumnType.DAY else column.name for column in table.columns]
         extras = ("source_file", "source_row", *(("as_of",) if table is MEMBERS else ()))
         sound = f"sound_{table.name}"
         self.engine.create_view(
             sound,
             f"SELECT {', '.join([*columns, *extras])} FROM {relation} WHERE {counted.sound}",  # noqa: S608
         )
-        self._check_some_are_sound(table, counted)
+        check_columns_are_readable(self.engine, self.layout, table, counted)
+        check_some_are_sound(self.engine, self.layout, table, counted)
         return sound
 
     def _create_members(self, sound: Mapping[str, str]) -> None:
@@ -211,16 +222,16 @@ class _Reading:
         if MEMBERS.name in self.columns:
             relation, counted = create_owned(self.engine, table.name, relation)
             self.counts += counted.counts
-            self._check_some_are_sound(table, counted)
+            check_some_are_sound(self.engine, self.layout, table, counted)
+        columns = [column.name for column in table.columns if column.name in self.columns[table.name]]
+        if "reversed" in columns:
+            relation, taken_back = create_standing(self.engine, relation, columns)
+            self.counts += taken_back
         if table is not ENROLMENT:
-            columns = [column.name for column in table.columns if column.name in self.columns[table.name]]
             relation, repeated = create_unique(
                 self.engine, table.name, relation, columns, equal_rows_dropped=self.layout.equal_rows_dropped
             )
             self.counts += repeated
-        if "reversed" in self.columns[table.name]:
-            relation, taken_back = create_standing(self.engine, relation)
-            self.counts += taken_back
         names = ", ".join(column.name for column in table.columns)
         self._create(table.name, f"SELECT {names} FROM {relation}", as_table=self._in_tables(table))  # noqa: S608
         self._count_kept(table)
@@ -234,21 +245,5 @@ class _Reading:
     def _count_kept(self, table: ClaimsTable) -> None:
         ((self.rows_kept[table.name],),) = self.engine.rows(f"SELECT count(*) FROM {table.name}")  # noqa: S608
 
-    def _check_some_are_sound(self, table: ClaimsTable, counted: Counted) -> None:
-        """That a layout does not fit, or ids of one file are not those of another, shows in that no row is sound."""
-        dropping = [count for count in counted.counts if count.reason in _DOUBTING and count.effect is Effect.DROPPED]
-        if sum(count.rows for count in dropping) < max(counted.rows, 1):
-            return
-        most = max(count.rows for count in dropping)
-        ((rows,),) = self.engine.rows(f"SELECT count(*) FROM {counted.relation} WHERE {counted.sound}")  # noqa: S608
-        if not rows:
-            reasons = "; ".join(str(count) for count in dropping if count.rows == most)
-            raise ClaimsUnreadable(
-                f"not one of {counted.rows} rows of {table.name} can be used: {reasons}. Is {self.layout.name} the "
-                "right layout?"
-            )
 
-
-# Of all rows, these say that the files are others than was thought.
-_DOUBTING: Final = (Reason.MISSING, Reason.UNREADABLE, Reason.MEMBER_NOT_IN_MEMBERS)
 _EXTRA_TYPES: Final = {"source_file": "VARCHAR", "source_row": "BIGINT", "as_of": "VARCHAR"}

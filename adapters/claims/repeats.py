@@ -18,7 +18,6 @@ def create_unique(
     engine: Engine, table: str, relation: str, columns: Sequence[str], *, equal_rows_dropped: bool
 ) -> Standing:
     """Of the rows of one member and claim id, one stays; of those that differ the greatest, compared column by column.
-    A fill and its reversal share an id and are no repetition.
 
     Rows without a claim id that are equal in every column are counted, and stay: nothing says whether one claim was
     written twice or two packs were dispensed (AdhereR's example has such fills, and its references count both).
@@ -51,7 +50,7 @@ def create_unique(
 
 
 # By what rows are the same, and what of it is added to a table's own columns.
-_SAME_ADDED: Final = "row_key, has_id, taken_back"
+_SAME_ADDED: Final = "row_key, has_id"
 _SAME: Final = f"member, {_SAME_ADDED}"
 
 
@@ -60,11 +59,10 @@ def _ids_differ(engine: Engine, relation: str, columns: Sequence[str]) -> bool:
     Two ids may share a number: then the answer is no, and the ids themselves are compared."""
     if "claim" not in columns:
         return False
-    ids = "member, claim, coalesce(reversed, false)" if "reversed" in columns else "member, claim"
     ((rows, without_id),) = engine.rows(f"SELECT count(*), count(*) - count(claim) FROM {relation}")  # noqa: S608
     if without_id:
         return False
-    ((numbers,),) = engine.rows(f"SELECT count(*) FROM (SELECT DISTINCT hash({ids}) FROM {relation})")  # noqa: S608
+    ((numbers,),) = engine.rows(f"SELECT count(*) FROM (SELECT DISTINCT hash(member, claim) FROM {relation})")  # noqa: S608
     return bool(numbers == rows)
 
 
@@ -73,10 +71,9 @@ def _create_keyed(engine: Engine, keyed: str, relation: str, columns: Sequence[s
     whole_row = f"concat_ws(chr(31), {parts})"
     key = f"coalesce(claim, {whole_row})" if "claim" in columns else whole_row
     has_id = "claim IS NOT NULL" if "claim" in columns else "false"
-    taken_back = "coalesce(reversed, false)" if "reversed" in columns else "false"
     engine.create_view(
         keyed,
-        f"SELECT *, {key} AS row_key, {has_id} AS has_id, {taken_back} AS taken_back FROM {relation}",  # noqa: S608
+        f"SELECT *, {key} AS row_key, {has_id} AS has_id FROM {relation}",  # noqa: S608
     )
 
 
@@ -91,7 +88,9 @@ def _count_repeated(
     for condition, reason, effect in kinds:
         ((rows,),) = engine.rows(f"SELECT coalesce(sum(times - 1), 0) FROM {repeated} WHERE {condition}")  # noqa: S608
         if rows:
-            examples = _examples(engine, f"FROM {keyed} SEMI JOIN (FROM {repeated} WHERE {condition}) USING ({_SAME})")
+            same = f"SEMI JOIN (FROM {repeated} WHERE {condition}) USING ({_SAME})"
+            place = f"row_number() OVER (PARTITION BY {_SAME} ORDER BY source_file, source_row)"
+            examples = _examples(engine, f"FROM (SELECT *, {place} AS place FROM {keyed} {same}) WHERE place > 1")  # noqa: S608
             counts.append(FaultCount(table, None, reason, effect, int(rows), examples))
     return tuple(counts)
 
@@ -100,9 +99,10 @@ _REVERSAL_KEY: Final = """
     CASE WHEN claim IS NULL THEN concat_ws('|', 'row', fill_day, abs(days_supply), drug) ELSE 'id|' || claim END"""
 
 
-def create_standing(engine: Engine, relation: str) -> Standing:
-    """The fills that were not taken back. A reversal takes the fill of its own claim id with it; one without an id,
-    one fill without an id of the same day, drug and days of supply."""
+def create_standing(engine: Engine, relation: str, columns: Sequence[str]) -> Standing:
+    """The fills that were not taken back. Each reversal takes one fill of its own claim id with it; one without an id,
+    one fill without an id of the same day, drug and days of supply. Which come first does not matter, so a claim that
+    was taken back and billed again stands once; of several fills the greatest stand, compared column by column."""
     engine.create_view("reversible", f"SELECT *, {_REVERSAL_KEY} AS reversal_key FROM {relation}")  # noqa: S608
     engine.create_table(
         "reversals", "SELECT member, reversal_key, count(*) AS times FROM reversible WHERE reversed GROUP BY ALL"
@@ -110,25 +110,41 @@ def create_standing(engine: Engine, relation: str) -> Standing:
     ((reversals,),) = engine.rows("SELECT coalesce(sum(times), 0) FROM reversals")
     if not reversals:
         return relation, ()
+    order = ", ".join(f"{column} NULLS FIRST" for column in columns)
     engine.create_table(
         "matched",
-        """SELECT *, row_number() OVER (PARTITION BY member, reversal_key
-          ORDER BY allowed_cents DESC NULLS LAST, quantity DESC NULLS LAST, source_file, source_row) AS place
-        FROM reversible JOIN reversals USING (member, reversal_key) WHERE reversed IS NOT TRUE""",
+        f"""SELECT *, row_number() OVER (PARTITION BY member, reversal_key ORDER BY {order}, source_file, source_row)
+          AS place
+        FROM reversible JOIN reversals USING (member, reversal_key) WHERE reversed IS NOT TRUE""",  # noqa: S608
     )
     engine.create_view(
         "standing_fills",
         """SELECT * EXCLUDE (reversal_key) FROM reversible ANTI JOIN reversals USING (member, reversal_key)
         UNION ALL SELECT * EXCLUDE (reversal_key, times, place) FROM matched WHERE place > times""",
     )
+    return "standing_fills", _count_reversals(engine, int(reversals))
+
+
+def _count_reversals(engine: Engine, reversals: int) -> tuple[FaultCount, ...]:
     ((fills,),) = engine.rows("SELECT count(*) FROM matched WHERE place <= times")
-    counts = [FaultCount("fills", None, Reason.REVERSED, Effect.EXPECTED, int(reversals + fills))]
-    alone = "FROM reversible ANTI JOIN matched USING (member, reversal_key) WHERE reversed"
-    ((rows_alone,),) = engine.rows(f"SELECT count(*) {alone}")
-    if rows_alone:
-        examples = _examples(engine, alone)
-        counts.append(FaultCount("fills", None, Reason.REVERSAL_WITHOUT_FILL, Effect.DROPPED, rows_alone, examples))
-    return "standing_fills", tuple(counts)
+    counts = (
+        FaultCount("fills", None, Reason.REVERSED, Effect.EXPECTED, 2 * fills),
+        FaultCount(
+            "fills",
+            None,
+            Reason.REVERSAL_WITHOUT_FILL,
+            Effect.DROPPED,
+            reversals - fills,
+            _examples(
+                engine,
+                """FROM reversible JOIN reversals USING (member, reversal_key)
+                LEFT JOIN (SELECT member, reversal_key, max(place) AS fills FROM matched GROUP BY ALL)
+                  USING (member, reversal_key)
+                WHERE reversed AND times > coalesce(fills, 0)""",
+            ),
+        ),
+    )
+    return tuple(count for count in counts if count.rows)
 
 
 def _examples(engine: Engine, source: str) -> tuple[Example, ...]:

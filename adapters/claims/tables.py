@@ -12,8 +12,13 @@ from adapters.claims.typed import FIRST_DAY, LAST_DAY, MAX_DAYS_SUPPLY
 DAY_OF_CLAIM: Final = {"fills": "fill_day", "stays": "admission_day", "visits": "visit_day"}
 # A year such as 9999 here says "not yet".
 _OPEN_ENDED: Final = ("last_day", "death_day")
-# A reversal repeats the numbers of its fill in whatever sign the payer writes them.
+# Where a value that cannot be read must not pass for none: a fill taken back would count, a span would never end.
+_TELLING: Final = ("reversed", "last_day")
+# A reversal repeats the numbers of its fill in whatever sign the payer writes them, and takes back the fill of its
+# claim id whatever else it says or does not say.
 _NO_REVERSAL: Final = "reversed IS NOT TRUE"
+_NO_REVERSAL_BY_ID: Final = "(reversed IS NOT TRUE OR claim IS NULL)"
+_EXEMPT: Final = {"fill_day": _NO_REVERSAL_BY_ID, "drug": _NO_REVERSAL_BY_ID, "days_supply": _NO_REVERSAL}
 
 
 def row_checks(table: ClaimsTable, given: frozenset[str]) -> list[Check]:
@@ -22,21 +27,27 @@ def row_checks(table: ClaimsTable, given: frozenset[str]) -> list[Check]:
 
 
 def day_in_range(column: ClaimsColumn) -> str:
-    """The day as it stays: unknown outside the days that can be."""
-    return f"CASE WHEN {column.name} BETWEEN {FIRST_DAY} AND {LAST_DAY} THEN {column.name} END AS {column.name}"
+    """The day as it stays: unknown outside the days that can be; a span that began before them began with them."""
+    name = column.name
+    if name == "first_day":
+        return f"CASE WHEN {name} < {FIRST_DAY} THEN {FIRST_DAY} ELSE {name} END AS {name}"
+    if column.required:
+        return name
+    return f"CASE WHEN {name} BETWEEN {FIRST_DAY} AND {LAST_DAY} THEN {name} END AS {name}"
 
 
 def _column_checks(table: ClaimsTable, column: ClaimsColumn) -> Iterator[Check]:
     name = column.name
-    exempt = f" AND {_NO_REVERSAL}" if name == "days_supply" else ""
-    effect = Effect.DROPPED if column.required else Effect.UNKNOWN
+    exempt = f" AND {_EXEMPT[name]}" if name in _EXEMPT else ""
+    effect = Effect.DROPPED if column.required or name in _TELLING else Effect.UNKNOWN
     if column.required:
         yield Check(name, Reason.MISSING, Effect.DROPPED, f"blank_{name}{exempt}")
     if column.type is not ColumnType.TEXT or name == "drug":
         yield Check(name, Reason.UNREADABLE, effect, f"NOT blank_{name} AND {name} IS NULL{exempt}")
     if column.type is ColumnType.DAY:
-        latest = f" OR {name} > {LAST_DAY}" if name not in _OPEN_ENDED else ""
-        yield Check(name, Reason.DATE_IMPOSSIBLE, effect, f"{name} < {FIRST_DAY}{latest}")
+        far_off = [f"{name} < {FIRST_DAY}"] if name != "first_day" else []
+        far_off += [f"{name} > {LAST_DAY}"] if name not in _OPEN_ENDED else []
+        yield Check(name, Reason.DATE_IMPOSSIBLE, effect, f"({' OR '.join(far_off)}){exempt}")
 
 
 def _further_checks(table: ClaimsTable, given: frozenset[str]) -> Iterator[Check]:

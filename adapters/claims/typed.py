@@ -17,13 +17,10 @@ MAX_DAYS_SUPPLY: Final = 36_500
 
 _TRUE: Final = "('true', 't', 'yes', 'y', '1')"
 _FALSE: Final = "('false', 'f', 'no', 'n', '0')"
+# What CSV may have around a value.
+BLANKS: Final = " \t\u00a0"
+_FLOAT_TYPES: Final = ("FLOAT", "DOUBLE")
 _WHOLE_TYPES: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
-
-# `system|code` or a bare code in normal form, which normal_code of codes.py gives.
-STANDARD_CODE_MACRO: Final = """
-    standard_code(code) AS CASE WHEN contains(code, '|')
-      THEN normal_code(split_part(code, '|', 1), substr(code, strpos(code, '|') + 1))
-      ELSE normal_code('', code) END"""
 
 
 def value_sql(column: ClaimsColumn, raw: str, raw_type: str) -> str:
@@ -45,7 +42,19 @@ def value_sql(column: ClaimsColumn, raw: str, raw_type: str) -> str:
 
 def blank_sql(raw: str, raw_type: str) -> str:
     """Whether there is no value at all, which is another fault than one that cannot be read."""
+    if raw_type in _FLOAT_TYPES:
+        return f"({raw} IS NULL OR isnan({raw}))"
     return f"({raw} IS NULL OR {raw} = '')" if raw_type == "VARCHAR" else f"{raw} IS NULL"
+
+
+def text_sql(raw: str, raw_type: str) -> str:
+    """The same text whatever kind of file a value stands in: without blanks around it, NULL where nothing is left. A
+    number without a fraction is written without one, so that an id that became a float (7.0) stays the id it was."""
+    text = f"CAST({raw} AS VARCHAR)"
+    if raw_type not in _FLOAT_TYPES and not raw_type.startswith("DECIMAL"):
+        return f"nullif(trim({raw if raw_type == 'VARCHAR' else text}, '{BLANKS}'), '')"
+    whole = f"CASE WHEN {raw} = trunc({raw}) THEN CAST(TRY_CAST({raw} AS BIGINT) AS VARCHAR) END"
+    return f"CASE WHEN {blank_sql(raw, raw_type)} THEN NULL ELSE coalesce({whole}, {text}) END"
 
 
 def _day(raw: str, raw_type: str) -> str:
@@ -91,7 +100,7 @@ def _codes(raw: str, raw_type: str) -> str:
 
 
 def _text(column: ClaimsColumn, raw: str, raw_type: str) -> str:
-    text = raw if raw_type == "VARCHAR" else f"CAST({raw} AS VARCHAR)"
+    text = raw if raw_type == "VARCHAR" else text_sql(raw, raw_type)
     if column.name == "sex":
         return (
             f"CASE WHEN upper({text}) IN ('F', 'FEMALE') THEN 'F' WHEN upper({text}) IN ('M', 'MALE') THEN 'M' "

@@ -11,16 +11,20 @@ from contracts.preparation.dimensions import PRODUCT, REASON
 from contracts.terms import FeedTerms
 
 EPOCH: Final = date(1970, 1, 1)
+_JUDGED: Final = ("first_day", "last_day", "window_first_day", "latest_birth_day")
 
 
 def create_asked(engine: Engine, feed: FeedTerms, definition: FeedDefinition, period: Period) -> None:
-    """The relations `asked`, of one row; `fifteenths`, the 15th of each month of the period; and `months`."""
+    """The relations `asked`, of one row; `fifteenths`, the 15th of each month of the period; `months`; and
+    `feed_periods`, with what a person is judged by in each period of the feed as far as this one."""
     values = _asked(feed, definition, period)
     # INTEGER, as days are in the claims.
     engine.create_values("asked", [f"{name} INTEGER" for name in values], [list(values.values())])
     months = PeriodRange(_month(period.first_day), _month(period.last_day))
     engine.create_values("fifteenths", ["day INTEGER"], [[_day(each.first_day) + 14] for each in months])
     create_months(engine, feed.periods.first.first_day, period.last_day)
+    judged = [[*_judged(definition, each).values()] for each in PeriodRange(feed.periods.first, period)]
+    engine.create_values("feed_periods", [f"{name} INTEGER" for name in _JUDGED], judged)
 
 
 def create_months(engine: Engine, first: date, last: date) -> None:
@@ -38,17 +42,12 @@ def sources_of(feed: FeedTerms, definition: FeedDefinition) -> frozenset[str]:
 
 
 def _asked(feed: FeedTerms, definition: FeedDefinition, period: Period) -> dict[str, int | None]:
-    window_first_day, window_last_day = _window(definition.window, period)
-    least_age = definition.least_age
     return {
-        "first_day": _day(period.first_day),
-        "last_day": _day(period.last_day),
-        "window_first_day": _day(window_first_day),
-        "window_last_day": _day(window_last_day),
+        **_judged(definition, period),
+        "window_last_day": _day(_window(definition.window, period)[1]),
         "window_days": definition.window_days if definition.window is Window.INDEX else None,
         "least_fill_dates": definition.least_fill_dates,
         "least_treatment_days": definition.least_treatment_days,
-        "latest_birth_day": None if least_age is None else latest_birth_day(least_age, period.first_day),
         "threshold_numerator": definition.threshold.numerator,
         "threshold_denominator": definition.threshold.denominator,
         "gap_days": definition.gap_days,
@@ -61,6 +60,14 @@ def _asked(feed: FeedTerms, definition: FeedDefinition, period: Period) -> dict[
         # Persistence is with the product, which a switch ends, where products or reasons are told apart.
         "switch_ends_episode": int(not sources_of(feed, definition).isdisjoint({PRODUCT.name, REASON.name})),
     }
+
+
+def _judged(definition: FeedDefinition, period: Period) -> dict[str, int | None]:
+    """By which a person's age, residence and exclusions in one period are judged; by the names of _JUDGED."""
+    least_age = definition.least_age
+    born = None if least_age is None else latest_birth_day(least_age, period.first_day)
+    days = (period.first_day, period.last_day, _window(definition.window, period)[0])
+    return dict(zip(_JUDGED, (*map(_day, days), born), strict=True))
 
 
 def _window(window: Window, period: Period) -> tuple[date, date]:

@@ -49,7 +49,7 @@ class LocalCounts:
 @dataclass(frozen=True, slots=True)
 class PreparedCells:
     """tables: by measure, over the shape of the feed. columns: of strata with anything in them, as they are posted.
-    not_noted: earlier periods that the register never saw."""
+    not_noted: periods that the register should have seen, in a rehearsal."""
 
     tables: Mapping[str, ExactTable]
     columns: Mapping[str, Sequence[Any]]
@@ -71,7 +71,7 @@ def make_cells(
     lowered = create_bounded(engine, feed, "FROM candidates ANTI JOIN beyond USING (person)")
     tables = _sums(engine, feed)
     columns = _columns(feed, tables)
-    return PreparedCells(tables, columns, _counts(engine, feed, lowered, columns), register.not_noted_before(period))
+    return PreparedCells(tables, columns, _counts(engine, feed, lowered, columns), register.unseen)
 
 
 def _create_contributions(engine: Engine, feed: FeedTerms, definition: FeedDefinition, register: Register) -> None:

@@ -35,6 +35,8 @@ class Engine:
             connection.execute("SET temp_directory = $folder", {"folder": spill})
             connection.execute("SET memory_limit = $memory", {"memory": memory})
             connection.execute("SET preserve_insertion_order = false")
+            # The day of a time with a zone is that of UTC, on whatever machine.
+            connection.execute("SET TimeZone = 'UTC'")
             if threads is not None:
                 connection.execute(f"SET threads = {threads:d}")
             yield cls(connection)

@@ -10,7 +10,7 @@ from adapters.preparation.drug_class import create_class_fills
 from adapters.preparation.engine import Engine, sql_text
 from adapters.preparation.groups import COHORTS, GROUPS, INDEXES, PDC, Cohort, MeasureGroup
 from contracts.periods import Period
-from contracts.preparation.definitions import FeedDefinition, StayDays, Window
+from contracts.preparation.definitions import FeedDefinition, Persons, StayDays, Window
 from contracts.preparation.dimensions import ADHERENCE_BAND, PRODUCT
 from contracts.preparation.meanings import meant_measure
 from contracts.preparation.measures import MEASURES
@@ -21,11 +21,12 @@ _VIEWS_OF_EVERY_FEED: Final = (
     "window_fills",
     "present",
     "enrolled_in_period",
-    "residence",
     "stay_spans",
     "removed_days",
     "counted_fills",
 )
+# What is told of a person, beside what it adds: each stands on those before it.
+_VIEWS_OF_A_PERSON: Final = ("judged", "residence", "excluded", "persons")
 
 
 class MeasureUnknown(ValueError):
@@ -49,8 +50,8 @@ def create_facts(engine: Engine, feed: FeedTerms, definition: FeedDefinition, pe
     for view in _unique(view for part in parts for view in (*part.views, part.name)):
         engine.create_view(view, sql_text(texts.get(view, view)))
     engine.create_view("cohort", f"SELECT * FROM {cohort.name}")  # noqa: S608
-    engine.create_view("excluded", sql_text(texts.get("excluded", "excluded")))
-    engine.create_views("persons")
+    for view in _VIEWS_OF_A_PERSON:
+        engine.create_view(view, sql_text(texts.get(view, view)))
     engine.create_table("facts", _facts(groups))
 
 
@@ -75,6 +76,8 @@ def _texts(feed: FeedTerms, definition: FeedDefinition) -> dict[str, str]:
         texts |= {name: f"{name}_outside_stays" for name in ("counted_fills", "counted_treatments")}
     if definition.window is Window.INDEX:
         texts["excluded"] = "excluded_since_index"
+    if definition.persons is Persons.EXITING:
+        texts["judged"] = "judged_at_start"
     return texts
 
 

@@ -39,8 +39,9 @@ class Prepared:
     restatement: int = 0
 
 
-def write_manifest(prepared: Prepared, period: Period, register_id: str, now: datetime) -> JsonObject:
-    """register_id: of the register of who was in earlier periods. now: when the tool was run, which is public."""
+def write_manifest(prepared: Prepared, period: Period, register_id: str | None, now: datetime) -> JsonObject:
+    """register_id: of the register of who was in earlier periods; None where nobody was registered. now: when the tool
+    was run, which is public."""
     definition = prepared.definition
     return {
         "format_version": FORMAT_VERSION,
@@ -61,7 +62,7 @@ def write_manifest(prepared: Prepared, period: Period, register_id: str, now: da
         },
         "definitions_sha256": prepared.definitions_sha256,
         "code_lists": {
-            "off_limits": sha256_by_name(prepared.off_limits),
+            "off_limits": sorted(codes.sha256 for codes in prepared.off_limits.values()),  # a file's name can tell
             "exclusions": sha256_by_name(definition.exclusions),
             "products": sha256_by_name(definition.products or {}),
         },

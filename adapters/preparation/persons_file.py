@@ -22,7 +22,8 @@ def add_persons(engine: Engine, feed: FeedTerms, period: Period) -> None:
     strata = "".join(f", {_value(feed, i)} AS {identifier(f'in_{name}')}" for i, name in enumerate(feed.dimensions))
     select = (
         f"SELECT {literal(str(period))} AS period, persons.member, {left_out} AS excluded_by{strata}, "  # noqa: S608
-        "DATE '1970-01-01' + facts.birth_day AS birth_date, facts.* EXCLUDE (member, excluded_by, birth_day) "
+        "DATE '1970-01-01' + facts.birth_day AS birth_date, DATE '1970-01-01' + facts.age_day AS age_date, "
+        "facts.* EXCLUDE (member, excluded_by, birth_day, age_day) "
         "FROM contributions AS persons JOIN facts ON facts.member = persons.member "
         "LEFT JOIN beyond ON beyond.person = persons.person"
     )

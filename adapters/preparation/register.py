@@ -4,6 +4,9 @@ A person is in at most k periods of a feed. Whether there is room for one more d
 alone, and entries are written before any cell leaves: what is prepared and never posted uses room up, and that errs on
 the safe side. Preparing a period again, or restating it, adds those who were not in it. Entries are never taken away.
 
+What another register holds, or one that was lost, this one does not know. So nothing is prepared while periods that may
+have been posted are unseen here, feed by feed, unless the payer says of each that it was never posted.
+
 Persons stand in it as keyed hashes, with a key made with the register; who holds the file and the payer's member ids
 can tell who was in which feed. So it is readable by its owner alone, and stays where the claims are.
 """
@@ -12,15 +15,17 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from adapters.preparation.engine import Engine
+from adapters.preparation.unseen import as_ranges, unseen_periods
 from contracts.canonical import digest_of
 from contracts.periods import Period
 from contracts.terms import FeedTerms
@@ -35,19 +40,18 @@ _TABLES: Final = (
     # What bounds a person's part, by digest: contract, feed, schema, bounds and k.
     "prepared (feed VARCHAR NOT NULL, period INTEGER NOT NULL)",
     "entries (feed VARCHAR NOT NULL, period INTEGER NOT NULL, person UUID NOT NULL)",
+    # Periods that this register never saw, and nobody ever posted: the payer said so.
+    "never_posted (feed VARCHAR NOT NULL, period INTEGER NOT NULL)",
 )
+_DATABASE: Final = slice(8, 12), b"DUCK"  # of every file of the engine
 
 
 class RegisterRefused(Exception):
     """The register cannot be used; says why, and what to do."""
 
 
-class RegisterMissing(RegisterRefused):
-    """There is none, and persons may be in earlier periods that only a register knows of."""
-
-
-class RegisterExists(RegisterRefused):
-    """A new one was asked for where there is one."""
+class PeriodsUnseen(RegisterRefused):
+    """Persons may be in periods of the feed that only another register knows of."""
 
 
 class RegisterForeign(RegisterRefused):
@@ -64,7 +68,8 @@ class RegisterInUse(RegisterRefused):
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One feed's part of an open register. schema: where the engine has its `entries` and `prepared`."""
+    """One feed's part of an open register. schema: where the engine has its tables. begun: it held a period of the feed
+    before. never_posted: what the payer says now. unseen: see `unseen_periods`; in a rehearsal alone there are any."""
 
     engine: Engine
     id: str
@@ -72,6 +77,9 @@ class Register:
     feed: FeedTerms
     feed_key: str
     schema: str
+    begun: bool = False
+    never_posted: tuple[Period, ...] = ()
+    unseen: tuple[Period, ...] = ()
 
     @classmethod
     @contextmanager
@@ -80,33 +88,43 @@ class Register:
         engine: Engine,
         path: Path,
         feed: FeedTerms,
-        first: Period,
+        periods: Sequence[Period],
         *,
         contract_id: str,
         population: str,
-        new: bool = False,
+        today: date,
+        restated: bool = False,
+        never_posted: Sequence[Period] = (),
         rehearsal: bool = False,
         wait_seconds: float = WAIT_SECONDS,
     ) -> Iterator["Register"]:
-        """first: the first period to be prepared. new: make one although persons may be in earlier periods, which the
-        payer then vouches for. rehearsal: read it, and keep what would be written in memory. Raises RegisterRefused."""
+        """periods: which are to be prepared. restated: they were before. never_posted: by nobody, from nowhere, as the
+        payer says. rehearsal: read it, and keep what would be written in memory. Raises RegisterRefused."""
+        key = feed_key(contract_id, feed)
         schema = "rehearsal" if rehearsal else "register"
+        path = _checked(path)
         with ExitStack() as stack:
             if rehearsal:
                 stack.enter_context(_attached(engine, ":memory:", schema))
-            if rehearsal and not path.exists():
-                _create_tables(engine, schema, population)
+                _rehearse(engine, path, population, key, wait_seconds)
             else:
                 stack.enter_context(_locked(path, wait_seconds))
                 if not path.exists():
-                    _make(path, population, required=_is_required(feed, first) and not new)
-                elif new:
-                    raise RegisterExists(f"{path} is a register: leave out that it is new, or name another file")
-                stack.enter_context(_attached_file(engine, path))
-                _read_about(engine, "register", path, population)
-                if rehearsal:
-                    _copy_to_memory(engine)
-            yield cls(engine, *_read_about(engine, schema, path, population), feed, feed_key(contract_id, feed), schema)
+                    _require_seen(path, feed, unseen_periods(feed, periods, today, (), never_posted, restated=restated))
+                    _make(path, population)
+                stack.enter_context(_attached_file(engine, path, population))
+            about = _read_about(engine, schema, path, population)
+            seen = _indexes(engine, schema, "prepared", key)
+            said = _indexes(engine, schema, "never_posted", key)
+            unseen = unseen_periods(feed, periods, today, seen | said, never_posted, restated=restated)
+            if not rehearsal:
+                _require_seen(path, feed, unseen)
+            yield cls(engine, *about, feed, key, schema, bool(seen), tuple(never_posted), unseen)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anybody can be in more than k periods at all."""
+        return self.feed.k < len(self.feed.periods)
 
     def person(self, member: str) -> str:
         """SQL: 128 bits of SHA-256 over key and member id, so that no two persons ever share an entry."""
@@ -123,7 +141,8 @@ class Register:
 
     def record(self, period: Period) -> None:
         """Writes down that the persons of `candidates` that are not in `beyond` are in this period, for good: committed
-        when this returns."""
+        when this returns. With it, that earlier periods were never posted: of later ones that will not stay true."""
+        earlier = ", ".join(f"('{self.feed_key}', {each.index})" for each in self.never_posted if each < period)
         here = f"feed = '{self.feed_key}' AND period = {period.index}"
         connection = self.engine.connection
         with _private_files():
@@ -138,24 +157,17 @@ class Register:
                     f"INSERT INTO {self.schema}.prepared SELECT '{self.feed_key}', {period.index} "  # noqa: S608
                     f"WHERE NOT EXISTS (SELECT 1 FROM {self.schema}.prepared WHERE {here})"
                 )
+                if earlier:
+                    connection.execute(f"INSERT INTO {self.schema}.never_posted VALUES {earlier}")  # noqa: S608
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
 
-    def not_noted_before(self, period: Period) -> tuple[Period, ...]:
-        """Earlier periods of the feed that this register never saw: if they were posted, persons may be in more than k.
-        None where k is every period, since then nobody can be."""
-        if not _is_required(self.feed, period):
-            return ()
-        select = f"SELECT period FROM {self.schema}.prepared WHERE feed = '{self.feed_key}'"  # noqa: S608
-        noted = {index for (index,) in self.engine.rows(select)}
-        return tuple(each for each in self.feed.periods if each < period and each.index not in noted)
-
 
 def feed_key(contract_id: str, feed: FeedTerms) -> str:
-    """Of all that a generation of the feed rests on but its plan, which says how noise is drawn and not who is in it.
-    So a draft and the contract proposed of it are one."""
+    """Of all that a generation of the feed rests on but its plan, which says how noise is drawn, and not who is in
+    it."""
     return digest_of(
         {
             "contract": contract_id,
@@ -168,18 +180,36 @@ def feed_key(contract_id: str, feed: FeedTerms) -> str:
     )
 
 
-def _is_required(feed: FeedTerms, first: Period) -> bool:
-    """Whether somebody may have used up k periods before this one."""
-    return feed.k < len(feed.periods) and feed.periods.first < first
+def _require_seen(path: Path, feed: FeedTerms, unseen: Sequence[Period]) -> None:
+    """Raises PeriodsUnseen."""
+    if not unseen:
+        return
+    named = as_ranges(unseen)
+    state = f"the register {path} never saw {named} of {feed.name}" if path.exists() else f"there is no register {path}"
+    raise PeriodsUnseen(
+        f"{state}, and one person may be in at most {feed.k} periods: if any of {named} was posted, name the register "
+        f"that it was prepared with (--register FILE); if none ever was, say so: --never-posted {named}"
+    )
 
 
-def _make(path: Path, population: str, *, required: bool) -> None:
+def _checked(path: Path) -> Path:
+    """Where the file itself is, so that two links to it have one lock. What is no register is left as it is."""
+    if path.is_symlink() and not path.exists():
+        raise RegisterUnreadable(f"{path} is a link that leads nowhere")
+    if path.exists():
+        place, magic = _DATABASE
+        if not path.is_file() or _start_of(path)[place] != magic:
+            raise RegisterUnreadable(f"{path} is no register of Parley")
+    return path.resolve()
+
+
+def _start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(16)
+
+
+def _make(path: Path, population: str) -> None:
     """There whole or not at all."""
-    if required:
-        raise RegisterMissing(
-            f"there is no register at {path}, and persons may be in earlier periods of the feed already: name the file "
-            "that the earlier periods were prepared with, or say that it is new if none of them was ever posted"
-        )
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         with _private_files(), duckdb.connect(str(beside)) as connection:
@@ -196,9 +226,20 @@ def _create_tables(engine: Engine, schema: str, population: str) -> None:
     engine.connection.execute(f"INSERT INTO {schema}.about VALUES (?, ?, ?, ?)", about)  # noqa: S608
 
 
-def _copy_to_memory(engine: Engine) -> None:
-    for name in ("about", "prepared", "entries"):
-        engine.connection.execute(f"CREATE TABLE rehearsal.{name} AS FROM register.{name}")
+def _rehearse(engine: Engine, path: Path, population: str, key: str, wait_seconds: float) -> None:
+    """This feed's part in memory; the file is let go again."""
+    if not path.exists():
+        _create_tables(engine, "rehearsal", population)
+        return
+    with _locked(path, wait_seconds), _attached_file(engine, path, population):
+        engine.connection.execute("CREATE TABLE rehearsal.about AS FROM register.about")
+        for name in ("prepared", "entries", "never_posted"):
+            engine.connection.execute(f"CREATE TABLE rehearsal.{name} AS FROM register.{name} WHERE feed = ?", [key])
+
+
+def _indexes(engine: Engine, schema: str, table: str, key: str) -> frozenset[int]:
+    rows = engine.rows(f"SELECT period FROM {schema}.{table} WHERE feed = '{key}'")  # noqa: S608
+    return frozenset(index for (index,) in rows)
 
 
 def _read_about(engine: Engine, schema: str, path: Path, population: str) -> tuple[str, str]:
@@ -215,13 +256,14 @@ def _read_about(engine: Engine, schema: str, path: Path, population: str) -> tup
 
 
 @contextmanager
-def _attached_file(engine: Engine, path: Path) -> Iterator[None]:
-    path.chmod(_OWNER_ONLY)
+def _attached_file(engine: Engine, path: Path, population: str) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(_attached(engine, str(path), "register"))
         except duckdb.Error:
             raise RegisterUnreadable(f"{path} is no register of Parley, or is damaged") from None
+        _read_about(engine, "register", path, population)
+        path.chmod(_OWNER_ONLY)
         yield
 
 
@@ -238,8 +280,13 @@ def _attached(engine: Engine, file: str, schema: str) -> Iterator[None]:
 @contextmanager
 def _locked(path: Path, wait_seconds: float) -> Iterator[None]:
     """Against other preparations: two at once would each see room for a person's last period."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+    except OSError as error:
+        raise RegisterUnreadable(
+            f"the register {path} cannot be opened or made: {error.strerror}; name another place with --register"
+        ) from None
     give_up = time.monotonic() + wait_seconds
     try:
         while True:

@@ -10,8 +10,16 @@ from datetime import date
 from typing import Final
 
 from adapters.preparation.engine import Engine
-from contracts.periods import Period
-from contracts.preparation.bands import Band, ShareBands, age_bands, latest_birth_day, month_bands, share_bands
+from contracts.periods import Period, PeriodRange
+from contracts.preparation.bands import (
+    EPOCH,
+    Band,
+    ShareBands,
+    age_bands,
+    latest_birth_day,
+    month_bands,
+    share_bands,
+)
 from contracts.preparation.definitions import FeedDefinition, FromClaims
 from contracts.preparation.dimensions import SOURCES, Labels, Source
 from contracts.preparation.meanings import meant_source
@@ -60,14 +68,11 @@ def create_placed(engine: Engine, feed: FeedTerms, definition: FeedDefinition, p
     """The view `placed`: the facts with the first rule that leaves a person out, and else with the stratum, a whole
     number over the shape of the feed. The feed is one that can be prepared (`contracts.preparation.checking`)."""
     dimensions = _dimensions(feed, definition)
-    places = [_place(each, i, definition, period) for i, each in enumerate(dimensions)]
+    places = [_place(each, i, definition) for i, each in enumerate(dimensions)]
     _create_words(engine, dimensions)
+    _create_ages(engine, dimensions, PeriodRange(feed.periods.first, period))
     columns = "".join(f", {place} AS place_{i}" for i, place in enumerate(places))
-    joins = "".join(
-        f" LEFT JOIN words AS words_{i} ON words_{i}.dimension = {i} AND words_{i}.word = facts.{each.source.name}"
-        for i, each in enumerate(dimensions)
-        if _by_word(each.source)
-    )
+    joins = "".join(_join(each.source, i) for i, each in enumerate(dimensions))
     engine.create_view("places", f"SELECT facts.*{columns} FROM facts{joins}")  # noqa: S608
     engine.create_view("placed", _first_rule_and_stratum(feed))
 
@@ -105,30 +110,60 @@ def _create_words(engine: Engine, dimensions: Sequence[Dimension]) -> None:
     engine.create_values("words", ["dimension INTEGER", "word VARCHAR", "place INTEGER"], rows)
 
 
-def _place(dimension: Dimension, number: int, definition: FeedDefinition, period: Period) -> str:
+def _create_ages(engine: Engine, dimensions: Sequence[Dimension], periods: PeriodRange) -> None:
+    """Bands of age in each period as days of birth, by the period's first day (the facts' age_day)."""
+    rows = [
+        (i, (period.first_day - EPOCH).days, each.labels[band.label], *_born(band, period))
+        for i, each in enumerate(dimensions)
+        if each.source.labels is Labels.AGES
+        for period in periods
+        for band in age_bands(each.labels)
+    ]
+    columns = ("dimension", "age_day", "place", "first_birth_day", "last_birth_day")
+    engine.create_values("ages", [f"{name} INTEGER" for name in columns], rows)
+
+
+def _join(source: Source, number: int) -> str:
+    """At most one row for a person: bands do not overlap."""
+    if _by_word(source):
+        places = f"words_{number}"
+        return f" LEFT JOIN words AS {places} ON {places}.dimension = {number} AND {places}.word = facts.{source.name}"
+    if source.labels is Labels.AGES:
+        places = f"ages_{number}"
+        return (
+            f" LEFT JOIN ages AS {places} ON {places}.dimension = {number} AND {places}.age_day = facts.age_day"
+            f" AND facts.birth_day BETWEEN {places}.first_birth_day AND {places}.last_birth_day"
+        )
+    return ""
+
+
+def _place(dimension: Dimension, number: int, definition: FeedDefinition) -> str:
     """The place of a person's value in the vocabulary, as SQL over the facts; NULL for none."""
-    place = f"words_{number}.place" if _by_word(dimension.source) else _place_by_band(dimension, definition, period)
+    if _by_word(dimension.source):
+        place = f"words_{number}.place"
+    elif dimension.source.labels is Labels.AGES:
+        place = f"ages_{number}.place"
+    else:
+        place = _place_by_band(dimension, definition)
     return place if dimension.otherwise is None else f"COALESCE({place}, {dimension.otherwise})"
 
 
-def _place_by_band(dimension: Dimension, definition: FeedDefinition, period: Period) -> str:
+def _place_by_band(dimension: Dimension, definition: FeedDefinition) -> str:
     labels = dimension.labels
-    match dimension.source.labels:
-        case Labels.AGES:
-            tests = {band.label: _born(band, period) for band in age_bands(labels)}
-        case Labels.SHARES:
-            shares = share_bands(labels, definition.threshold)
-            tests = {band.label: _covered(band, shares) for band in shares.bands}
-        case _:
-            tests = {band.label: _months(band) for band in month_bands(labels)}
+    if dimension.source.labels is Labels.SHARES:
+        shares = share_bands(labels, definition.threshold)
+        tests = {band.label: _covered(band, shares) for band in shares.bands}
+    else:
+        tests = {band.label: _months(band) for band in month_bands(labels)}
     return "CASE" + "".join(f" WHEN {test} THEN {labels[label]}" for label, test in tests.items()) + " END"
 
 
-def _born(band: Band, period: Period) -> str:
-    """An age on the period's first day as days of birth. Whoever is born later in the period is 0 years old."""
+def _born(band: Band, period: Period) -> tuple[int, int]:
+    """An age on the period's first day as the first and the last day of birth. Whoever is born later in the period is 0
+    years old."""
     latest = _latest_birth_day(band.least, period.first_day if band.least else period.last_day)
-    earlier = None if band.end is None else _latest_birth_day(band.end, period.first_day)
-    return f"facts.birth_day <= {latest}" + ("" if earlier is None else f" AND facts.birth_day > {earlier}")
+    earlier = _BEFORE_THE_CALENDAR if band.end is None else _latest_birth_day(band.end, period.first_day)
+    return earlier + 1, latest
 
 
 def _latest_birth_day(age: int, on: date) -> int:

@@ -1,6 +1,6 @@
 """What came of a preparation in numbers, for the payer's own eyes: exact counts stay where the claims are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Final
@@ -8,8 +8,10 @@ from typing import Final
 from adapters.preparation.cells import LocalCounts
 from adapters.preparation.register import BEYOND_K
 from adapters.preparation.strata import NOT_IN_VOCABULARY
+from adapters.preparation.unseen import as_ranges
 from contracts.parties import JsonObject
 from contracts.periods import Period
+from contracts.terms import FeedTerms
 
 LOCAL: Final = "Exact numbers: they stay on this machine."
 # In the order in which `sql/persons.sql` tries the rules; the others, dimensions and k, come after.
@@ -47,6 +49,15 @@ class PeriodSummary:
         after = accumulate(self.excluded.values(), int.__sub__, initial=self.counts.members)
         return list(zip(("members read", *self.excluded), after, strict=True))
 
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What is hardly meant, and would otherwise be one number among many."""
+        if self.counts.kept:
+            return ()
+        rule, members = max(self.excluded.items(), key=lambda each: each[1], default=("", 0))
+        most = f": {rule} left out {members:,} of {self.counts.members:,}" if members else ": no member was read"
+        return (f"NOBODY is in the cells of {self.feed} {self.period}{most}.",)
+
     def document(self) -> JsonObject:
         counts = asdict(self.counts) | {"excluded": self.excluded}
         return {
@@ -55,27 +66,36 @@ class PeriodSummary:
             **counts,
             "remaining": [{"after": rule, "members": members} for rule, members in self.remaining],
             "periods_not_noted": [str(period) for period in self.not_noted],
+            "alarms": list(self.alarms),
         }
 
 
-def lines_of(summary: PeriodSummary, *, bounds: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Names and numbers for people. bounds: per person and period, by measure."""
-    counts = summary.counts
+def lines_of(summary: PeriodSummary, feed: FeedTerms) -> list[tuple[str, str]]:
+    """Names and numbers for people: everybody who was read, and why who is not in the cells."""
     return [
-        ("members read", f"{counts.members:,}"),
-        *((f"  not counted: {rule}", f"{count:,}") for rule, count in summary.excluded.items()),
+        ("members read", f"{summary.counts.members:,}"),
+        *((f"  not counted: {rule}", f"{count:,}") for rule, count in summary.excluded.items() if rule != BEYOND_K),
+        *cells_lines(summary, feed),
+    ]
+
+
+def cells_lines(summary: PeriodSummary, feed: FeedTerms) -> list[tuple[str, str]]:
+    """What the contract's bounds do to who is left after the rules."""
+    counts = summary.counts
+    others = f"{feed.k} other period{'s' if feed.k > 1 else ''}"
+    return [
+        (f"  not counted: in {others} already", f"{counts.excluded.get(BEYOND_K, 0):,}"),
         ("in the cells", f"{counts.kept:,}"),
-        *((f"  cut to {bounds[name]:,} {name}", f"{count:,}") for name, count in counts.clipped.items() if count),
-        *([("  lowered to keep an invariant", f"{counts.lowered:,}")] if counts.lowered else []),
-        ("strata with anything in them", f"{counts.strata:,}"),
+        *((f"  {name} cut to {feed.bounds[name]:,}", f"{count:,}") for name, count in counts.clipped.items()),
+        *([("  lowered to keep an invariant", f"{counts.lowered:,}")] if feed.invariants else []),
+        (f"strata with anything in them, of {feed.cells_per_measure:,}", f"{counts.strata:,}"),
     ]
 
 
 def not_noted_notice(periods: Sequence[Period]) -> str:
-    named = ", ".join(map(str, periods))
     return (
-        f"The register never saw {named}. If they were posted from elsewhere, one person may be in more periods than "
-        "the contract says: prepare them with this register."
+        f"The register never saw {as_ranges(periods)}. If they were posted from elsewhere, one person may be in more "
+        "periods than the contract says: prepare them with this register."
     )
 
 

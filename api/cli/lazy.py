@@ -42,7 +42,8 @@ class LazyGroup(click.Group):
             if part is None:
                 raise
             raise click.ClickException(
-                f"This command needs a part of Parley that is not installed: pip install 'parley-exchange[{part}]'"
+                "This command needs a part of Parley that is not installed. In a checkout of Parley: "
+                f"pip install -c constraints.txt '.[{part}]'"
             ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

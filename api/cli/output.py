@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from contracts.parties import JsonObject
-from contracts.refusals import Refusal
+from contracts.refusals import Fault, Refusal
 from contracts.rendering.pages import printable
 
 WIDTH_AT_MOST: Final = 100
@@ -50,6 +50,12 @@ def say_paragraph(text: str, indent: str = "") -> None:
     click.echo("\n".join(lines))
 
 
+def sentence(text: str) -> str:
+    """An error's own words with a capital, unless they begin with a name, and a full stop."""
+    first = text.partition(" ")[0]
+    return f"{text[:1].upper() if first.isalpha() else text[:1]}{text[1:].removesuffix('.')}."
+
+
 def tell(text: str) -> None:
     """Print one line to standard error: what a program that reads the output does not want."""
     click.echo(printable(text), err=True)
@@ -82,6 +88,10 @@ def epsilon_text(loss: Mapping[str, Any]) -> str:
 
 def unanswered_text(names: Iterable[str]) -> str:
     return f"granted, not answered by this version: {', '.join(names)}"
+
+
+def fault_lines(faults: Sequence[Fault]) -> list[str]:
+    return [f"{fault.pointer or '/'}: {fault.message}" for fault in faults]
 
 
 def refusal_failure(refusal: Refusal) -> Failure:

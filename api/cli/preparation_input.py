@@ -1,8 +1,10 @@
 """What a preparation is asked for, decided before a claim is read: contract, definitions, code lists, layout."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,18 +16,22 @@ from adapters.claims.layouts.custom import MappingInvalid, read_custom_layout
 from adapters.claims.layouts.layout import Layout
 from adapters.preparation.definitions_file import FileUnreadable, read_definitions_file
 from adapters.preparation.manifest import Prepared
-from api.cli.output import Failure, refusal_failure
+from api.cli.output import Failure, fault_lines, refusal_failure, sentence
 from api.cli.terms_file import read_terms_file
 from contracts.decisions import get_feed, get_period
 from contracts.parties import Role
 from contracts.periods import NotAPeriod, Period, PeriodRange
 from contracts.preparation.checking import digest_faults, off_limits_faults
 from contracts.preparation.definitions import CodeList, Definitions
-from contracts.preparation.reading import DefinitionsInvalid, definitions_for
-from contracts.refusals import Fault, Refusal
+from contracts.preparation.judging import definitions_of
+from contracts.preparation.reading import DefinitionsInvalid
+from contracts.refusals import Refusal
 from contracts.terms import FeedTerms, Terms
 
 ALL: Final = "all"
+_MEMORY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT])i?B", re.IGNORECASE)
+_MEGABYTES: Final = {"K": 0.001, "M": 1, "G": 1_000, "T": 1_000_000}
+_LEAST_MEGABYTES: Final = 200
 CUSTOM: Final = "custom"
 _RANGE: Final = ".."
 
@@ -41,7 +47,7 @@ def read_prepared(
     """Raises Failure for what could never be prepared, or would not be what the contract says."""
     file = read_terms_file(contract)
     feed = _get_payers_feed(file.terms, feed_name)
-    known = _read_definitions(file.terms, definitions)
+    known = _read_definitions(file.terms, feed, definitions)
     lists = _read_lists(off_limits)
     faults = [
         *digest_faults(feed, known),
@@ -49,6 +55,8 @@ def read_prepared(
     ]
     if faults:
         raise Failure("The contract has cells made otherwise; no claim was read.", fault_lines(faults))
+    if restatement > feed.restatements:
+        raise Failure(f"--restatement {restatement}: the contract schedules {feed.restatements} of {feed.name}.")
     return Prepared(
         terms=file.terms,
         digest=file.digest,
@@ -63,8 +71,10 @@ def read_prepared(
 
 def read_layout(name: str, mapping: Path | None) -> Layout:
     """Raises Failure, or UsageError."""
-    if (name == CUSTOM) != (mapping is not None):
+    if name == CUSTOM and mapping is None:
         raise click.UsageError("--layout custom goes with --mapping FILE, which says which column is what.")
+    if name != CUSTOM and mapping is not None:
+        raise click.UsageError(f"--mapping goes with --layout custom: the layout {name} knows its columns.")
     if mapping is not None:
         try:
             return read_custom_layout(mapping)
@@ -73,11 +83,11 @@ def read_layout(name: str, mapping: Path | None) -> Layout:
     try:
         return get_layout(name)
     except LayoutNotFound as error:
-        raise Failure(f"{error}.") from None
+        raise Failure(sentence(str(error))) from None
 
 
-def chosen_periods(feed: FeedTerms, text: str, today: date) -> list[Period]:
-    """`2009`, `2008,2009`, `2025-01..2025-06`, or `all` that are over. Raises Failure."""
+def chosen_periods(feed: FeedTerms, text: str, today: date, option: str = "--periods") -> list[Period]:
+    """`2009`, `2008,2009`, `2025-01..2025-06`, or `all` that are over today. Raises Failure."""
     try:
         if text == ALL:
             found = [period for period in feed.periods if period.last_day < today]
@@ -85,9 +95,10 @@ def chosen_periods(feed: FeedTerms, text: str, today: date) -> list[Period]:
         parts = [part.strip() for part in text.split(",")]
         return sorted({period for part in parts for period in _periods(feed, part, today)})
     except Refusal as refusal:
-        raise refusal_failure(refusal) from None
+        why = "; ".join(fault.message for fault in refusal.faults) or refusal.detail.removesuffix(".")
+        raise Failure(f"{option} {text}: {why}.") from None
     except NotAPeriod as error:
-        raise Failure(f"--periods: {error}.") from None
+        raise Failure(f"{option} {text}: {error}.") from None
 
 
 def _periods(feed: FeedTerms, text: str, today: date) -> list[Period]:
@@ -101,14 +112,15 @@ def _periods(feed: FeedTerms, text: str, today: date) -> list[Period]:
 
 
 def population_of(terms: Terms, organisation: str | None) -> str:
-    """Whose register it is. Of several payers none need be named: then it is that of the contract's payer, whichever
-    this is. Raises Failure for an organisation that posts nothing."""
-    payers = [party for party in terms.parties if party.role is Role.PAYER]
-    if organisation is not None:
-        payers = [party for party in payers if party.organisation == organisation]
-        if not payers:
-            raise Failure(f"{organisation} is no payer of {terms.id}.")
-    return payers[0].population if len(payers) == 1 else f"payer-of-{terms.id}"
+    """Whose register it is: each population has its own. Raises Failure for an organisation that posts nothing, and
+    where there are several payers and none is named."""
+    payers = {party.organisation: party.population for party in terms.parties if party.role is Role.PAYER}
+    named = ", ".join(payers) or "nobody"
+    if organisation is None and len(payers) != 1:
+        raise Failure(f"The payers of {terms.id} are {named}: say with --organisation which of them you are.")
+    if organisation is not None and organisation not in payers:
+        raise Failure(f"{organisation} is no payer of {terms.id}; there are {named}.")
+    return payers[organisation] if organisation is not None else next(iter(payers.values()))
 
 
 def register_path(population: str) -> Path:
@@ -117,8 +129,14 @@ def register_path(population: str) -> Path:
     return Path(state) / "parley" / "registers" / f"{population}.duckdb"
 
 
-def fault_lines(faults: Sequence[Fault]) -> list[str]:
-    return [f"{fault.pointer or '/'}: {fault.message}" for fault in faults]
+def checked_memory(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Raises BadParameter, also for what would fail in the middle of the work."""
+    size = _MEMORY.fullmatch(value)
+    if size is None:
+        raise click.BadParameter("write it like 3GB or 500MB")
+    if float(size[1]) * _MEGABYTES[size[2].upper()] < _LEAST_MEGABYTES:
+        raise click.BadParameter(f"{value} is too little: give it {_LEAST_MEGABYTES}MB or more")
+    return value
 
 
 def _get_payers_feed(terms: Terms, name: str) -> FeedTerms:
@@ -131,13 +149,14 @@ def _get_payers_feed(terms: Terms, name: str) -> FeedTerms:
     return feed
 
 
-def _read_definitions(terms: Terms, path: Path | None) -> Definitions:
+def _read_definitions(terms: Terms, feed: FeedTerms, path: Path | None) -> Definitions:
     try:
-        return definitions_for(terms.feeds, None if path is None else read_definitions_file(path))
+        return definitions_of(feed, terms.feeds, partial(read_definitions_file, path) if path else None)
     except FileUnreadable as error:
-        raise Failure(f"{error}.") from None
+        raise Failure(sentence(str(error))) from None
     except DefinitionsInvalid as invalid:
-        raise Failure(f"{path} has faults; no claim was read.", fault_lines(invalid.faults)) from None
+        by = f"{path} has faults" if path else f"{feed.name} cannot be prepared without --definitions"
+        raise Failure(f"{by}; no claim was read.", fault_lines(invalid.faults)) from None
 
 
 def _read_lists(paths: Sequence[Path]) -> Mapping[str, CodeList]:
@@ -148,5 +167,5 @@ def _read_lists(paths: Sequence[Path]) -> Mapping[str, CodeList]:
         try:
             lists[path.name] = read_code_list(path)
         except CodeListUnreadable as error:
-            raise Failure(f"{error}.") from None
+            raise Failure(sentence(str(error))) from None
     return lists

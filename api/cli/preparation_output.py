@@ -1,28 +1,25 @@
-"""Where the cells of a preparation go: to files, to an exchange, or nowhere; and what is said of them.
-
-Exact numbers are printed for the payer alone; the manifest is what may be handed on.
-"""
+"""Where the cells of a preparation go: to files, each with its manifest; and its outcome as JSON."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryFile
 
 import click
 
 from adapters.claims.report import ClaimsReport
+from adapters.preparation.manifest import Prepared
 from adapters.preparation.persons_file import SUFFIXES as PERSONS_SUFFIXES
 from adapters.preparation.preparing import PeriodPrepared
-from adapters.preparation.summary import LOCAL, lines_of, not_noted_notice
+from adapters.preparation.summary import LOCAL
 from adapters.preparation.writing import SUFFIXES, Taken, encode_cells, write_whole
 from api.cli.files import refuse_taken
-from api.cli.output import Failure, say, say_table, tell
+from api.cli.output import Failure
 from contracts.parties import JsonObject
 from contracts.periods import Period
-from contracts.terms import FeedTerms, Measured
-
-_MOST_FAULTS_SHOWN: Final = 30
+from contracts.refusals import Fault
+from contracts.terms import FeedTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,7 @@ def cells_files(out: Path, feed: FeedTerms, periods: Sequence[Period], *, overwr
     for path in by_period.values():
         for each in (path, manifest_path(path)):
             refuse_taken(each, replace=overwrite)
+    _require_writable(next(iter(by_period.values())).parent)
     return CellsFiles(by_period, overwrite)
 
 
@@ -72,57 +70,12 @@ def write_private(path: Path, content: bytes, overwrite: bool) -> None:
         raise Failure(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def say_claims(report: ClaimsReport) -> None:
-    """What was read, and what was wrong with it, without a value of a row."""
-    say_table(
-        ("claims", "rows read", "kept"),
-        [(name, f"{read:,}", f"{report.rows_kept.get(name, 0):,}") for name, read in report.rows_read.items()],
-        right=("rows read", "kept"),
-    )
-    if report.counts:
-        say("Rows that were dropped or changed:")
-    for count in report.counts[:_MOST_FAULTS_SHOWN]:
-        say(f"  {count}")
-    if len(report.counts) > _MOST_FAULTS_SHOWN:
-        say(f"  and {len(report.counts) - _MOST_FAULTS_SHOWN} reasons more: --json lists them all")
-
-
-def say_period(feed: FeedTerms, prepared: PeriodPrepared) -> None:
-    say()
-    say(f"{feed.name} {prepared.period}. {LOCAL}")
-    say_table(("", "persons"), lines_of(prepared.summary, bounds=feed.bounds), right=("persons",))
-    if prepared.summary.not_noted:
-        tell(not_noted_notice(prepared.summary.not_noted))
-
-
-def say_remaining(feed: FeedTerms, prepared: PeriodPrepared) -> None:
-    """Of a dry run: how many members are left after each rule."""
-    say()
-    say(f"{feed.name} {prepared.period}. {LOCAL}")
-    rows = [(rule, f"{members:,}") for rule, members in prepared.summary.remaining]
-    say_table(("after the rule", "members remain"), rows, right=("members remain",))
-
-
-def say_next(feed: FeedTerms, prepared: PeriodPrepared, path: Path) -> None:
-    """The command that comes next."""
-    label = prepared.label
-    say(f"Cells:    {path}")
-    say(f"Manifest: {manifest_path(path)} (nothing in it depends on records; hand it to whoever asks)")
-    if label.contract_digest is None:
-        say("Next:     nothing: the contract is a draft. Prepare anew from the one in force.")
-    elif feed.measured is Measured.SOURCE:
-        say(f"Next:     parley measure CONTRACT {feed.name} {label.period} {path} (noise is drawn here; see --help)")
-    elif path.suffix in (".parquet", ".arrow"):
-        say(f"Next:     parley submit {path}")
-    else:
-        say(f"Next:     parley submit {label.contract_id} {path} --feed {feed.name} --period {label.period}")
-
-
 def persons_file(path: Path, *, overwrite: bool) -> None:
     """Whether it could be written, before a claim is read. Raises Failure, or UsageError."""
     if path.suffix not in PERSONS_SUFFIXES:
         raise click.UsageError(f"--persons is a file that ends in {' or '.join(PERSONS_SUFFIXES)}.")
     refuse_taken(path, replace=overwrite)
+    _require_writable(path.parent)
 
 
 def period_document(prepared: PeriodPrepared, path: Path | None, receipt: JsonObject | None) -> JsonObject:
@@ -137,8 +90,30 @@ def period_document(prepared: PeriodPrepared, path: Path | None, receipt: JsonOb
     }
 
 
+def outcome_document(
+    prepared: Prepared, report: ClaimsReport, warnings: Sequence[Fault], periods: Sequence[JsonObject]
+) -> JsonObject:
+    return {
+        "local": LOCAL,
+        "alarms": list(report.alarms),
+        "warnings": [{"pointer": each.pointer, "code": each.code, "detail": each.message} for each in warnings],
+        "definitions_sha256": prepared.definitions_sha256,
+        "claims": report.document(),
+        "periods": list(periods),
+    }
+
+
+def _require_writable(folder: Path) -> None:
+    """Tried, since rights alone do not tell of a disk that is full or read-only. Raises Failure."""
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Failure(f"Nothing can be written to the folder {folder}: {error.strerror}.") from None
+
+
 def _make_folder(out: Path) -> None:
     try:
-        out.mkdir(mode=0o700, exist_ok=True)
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(f"{out} cannot be made: {error.strerror}.") from None

@@ -49,4 +49,5 @@ def said_plainly() -> Iterator[None]:
     except duckdb.Error as error:
         raise Failure(f"The engine failed ({type(error).__name__}), and nothing more was written.") from None
     except OSError as error:
-        raise Failure(f"The preparation failed: {error.strerror}.") from None
+        where = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"The preparation failed: {where}{error.strerror or type(error).__name__}.") from None

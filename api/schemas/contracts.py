@@ -19,6 +19,7 @@ from api.schemas.fields import (
     text,
 )
 from contracts.agreeing import ContractView
+from contracts.drafting.feeds import MAX_BOUND
 from contracts.lifecycle import Status
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain
@@ -50,7 +51,7 @@ class MeasureSchema(Form):
     """A measure of a feed, and the most that one person adds to one cell of it."""
 
     unit = text(NAME, required=True)
-    bound = WholeNumber(minimum=1, required=True)
+    bound = WholeNumber(minimum=1, maximum=MAX_BOUND, required=True)
 
 
 class TableSchema(Form):

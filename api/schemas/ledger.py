@@ -1,14 +1,12 @@
 """Statements of a population's ledger."""
 
-from datetime import datetime
-from typing import Final
-
 from marshmallow import Schema, fields
 
 from api.schemas.fields import one_of
 from api.schemas.paging import PageSchema
 from api.schemas.submissions import LossSchema, nano_json
 from contracts.ledger.entries import Entry, EntryKind
+from contracts.ledger.reading import AS_THEY_ARE
 from contracts.ledger.statements import Loss, Statement
 from contracts.ledger.words import Subtotal, add_up, explain
 from contracts.parties import JsonObject
@@ -101,21 +99,6 @@ class StatementSchema(PageSchema):
     entries = fields.List(fields.Nested(EntrySchema), required=True)
 
 
-_KEPT: Final = (
-    "id",
-    "sequence",
-    "contract_id",
-    "contract_version",
-    "feed",
-    "period",
-    "generation",
-    "restatement",
-    "submission_id",
-    "attempt",
-    "event",
-)
-
-
 def loss_json(loss: Loss) -> JsonObject:
     return nano_json(loss.rho_nano) | {"epsilon": loss.epsilon, "delta": loss.delta}
 
@@ -143,22 +126,8 @@ def statement_json(statement: Statement) -> JsonObject:
     }
 
 
-def read_entries(statement: JsonObject) -> list[Entry]:
-    """The entries of a statement that an exchange answered, to account for them anew."""
-    return [
-        Entry(
-            **{name: entry[name] for name in _KEPT},
-            population=statement["population"],
-            kind=EntryKind(entry["kind"]),
-            **{f"{name}_nano": entry[name]["rho_nano"] for name in ("charge", "increment", "granted", "spent")},
-            recorded_at=datetime.fromisoformat(entry["recorded_at"]),
-        )
-        for entry in statement["entries"]
-    ]
-
-
 def _entry(entry: Entry) -> JsonObject:
-    return {name: getattr(entry, name) for name in (*_KEPT, "kind", "recorded_at")} | {
+    return {name: getattr(entry, name) for name in (*AS_THEY_ARE, "kind", "recorded_at")} | {
         "charge": nano_json(entry.charge_nano),
         "increment": nano_json(entry.increment_nano),
         "granted": nano_json(entry.granted_nano),

@@ -15,6 +15,10 @@ from contracts.refusals import Fault
 from contracts.terms import FeedTerms, read_feed, repeated
 
 MAX_PERIODS: Final = 1_200
+# Of one measure, a person and period: what the form of a document takes, too.
+MAX_BOUND: Final = 1_000_000
+# Of one period of a feed, over all its measures, where an exchange is not set up otherwise.
+MAX_CELLS_DEFAULT: Final = 1_000_000
 
 
 def feed_faults(document: JsonObject, max_cells: int) -> Iterator[Fault]:

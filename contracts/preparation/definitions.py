@@ -15,9 +15,11 @@ class Persons(StrEnum):
     """Which persons a period of a feed is about."""
 
     ENROLLED = "enrolled"  # enrolled on a day of the period
-    TREATED = "treated"  # in a treatment period of the drug class on a day of the period
+    # in a treatment period of the drug class on a day of the period; with Window.INDEX, on its last
+    TREATED = "treated"
     STARTING = "starting"  # whose first episode of treatment begins in the period
-    EXITING = "exiting"  # whose first episode is known in the period to have ended
+    # whose first episode is known in the period to have ended; judged as in the period in which it began
+    EXITING = "exiting"
 
 
 class Window(StrEnum):
@@ -26,7 +28,8 @@ class Window(StrEnum):
 
     PERIOD = "period"  # the period itself
     YEAR = "year"  # the calendar year that holds the period; its later part is not looked at
-    INDEX = "index"  # `window_days` from the first fill of all, however the calendar stands
+    # `window_days` from the first fill of all, counted as a whole in the one period in which they end
+    INDEX = "index"
 
 
 class StayDays(StrEnum):

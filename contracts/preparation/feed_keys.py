@@ -77,7 +77,7 @@ def _threshold(place: Place) -> Fraction | None:
     text = place.value
     if isinstance(text, str) and _DECIMAL.fullmatch(text) and Fraction(text) > 0:
         return Fraction(text)
-    place.fault("value_invalid", 'write a decimal in quotes, above 0 and at most 1, with at most 4 decimals: "0.80"')
+    place.fault("value_invalid", 'write a decimal above 0, at most "1" in quotes, with at most 4 decimals: "0.80"')
     return None
 
 

@@ -20,13 +20,16 @@ from contracts.terms import FeedTerms
 
 FILE_KEYS: Final = ("drugs", "code_lists", "feeds")
 LIST_KEYS: Final = ("codes", "code_list")
+# Stands for a list with faults, so that whoever names it is not told that there is none.
+_FAULTY: Final = CodeList(frozenset(), "")
 
 
 class DefinitionsInvalid(ValueError):
-    """A definitions file with faults."""
+    """A definitions file with faults. readable: what could be read of it beside them."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[Fault], readable: "DefinitionsFile | None" = None) -> None:
         self.faults = first_faults(faults)
+        self.readable = readable
         super().__init__("The definitions do not make sense as they stand.")
 
 
@@ -70,7 +73,7 @@ def read_definitions(document: object, lists: CodeLists) -> DefinitionsFile:
     if "feeds" in fields:
         feeds = {name: read_feed_keys(place, named) for name, place in fields["feeds"].entries().items()}
     if whole.faults:
-        raise DefinitionsInvalid(whole.faults)
+        raise DefinitionsInvalid(whole.faults, DefinitionsFile(products, feeds, ""))
     return DefinitionsFile(products, feeds, digest_of(_canonical(fields, products, exclusions)))
 
 
@@ -80,21 +83,25 @@ def definitions_for(feeds: Collection[FeedTerms], file: DefinitionsFile | None) 
     known = {feed.name: feed for feed in feeds if feed.provider is Role.PAYER}
     if file is None:
         return Definitions({name: default_definition(feed) for name, feed in known.items()}, None)
-    unknown = file.feeds.keys() - known.keys()
-    if unknown:
-        at = Place(None, "/feeds", [])
-        for name in sorted(unknown):
-            at.below(name, None).fault("feed_unknown", f"payers post no feed of this name; {nearest(name, known)}")
-        raise DefinitionsInvalid(at.faults)
+    if unknown := feed_faults(feeds, file):
+        raise DefinitionsInvalid(unknown)
     return Definitions({name: file.definition_of(feed) for name, feed in known.items()}, file.sha256)
+
+
+def feed_faults(feeds: Collection[FeedTerms], file: DefinitionsFile) -> list[Fault]:
+    """Feeds of the file that payers do not post."""
+    known = [feed.name for feed in feeds if feed.provider is Role.PAYER]
+    at = Place(None, "/feeds", [])
+    for name in sorted(file.feeds.keys() - set(known)):
+        at.below(name, None).fault("feed_unknown", f"payers post no feed of this name; {nearest(name, known)}")
+    return at.faults
 
 
 def _code_lists(place: Place, lists: CodeLists) -> dict[str, CodeList]:
     entries = place.entries()
     if isinstance(place.value, Mapping) and not entries:
         place.fault("value_invalid", "write at least one, or leave it out")
-    found = {name: _code_list(entry, lists) for name, entry in entries.items()}
-    return {name: codes for name, codes in found.items() if codes}
+    return {name: _code_list(entry, lists) or _FAULTY for name, entry in entries.items()}
 
 
 def _code_list(place: Place, lists: CodeLists) -> CodeList | None:

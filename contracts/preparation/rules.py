@@ -21,6 +21,7 @@ _PERSONS: Final = {
     Persons.STARTING: "Persons whose first episode of treatment begins in the period.",
     Persons.EXITING: "Persons whose first episode of treatment is known in the period to have ended.",
 }
+_AT_START: Final = "the first day of the period in which the first episode began"
 _WINDOWS: Final = {
     Window.PERIOD: "in the period",
     Window.YEAR: "in the calendar year that holds the period",
@@ -29,26 +30,32 @@ _WINDOWS: Final = {
 
 
 def rules_in_words(feed: FeedTerms, definition: FeedDefinition) -> list[str]:
+    day = _AT_START if definition.persons is Persons.EXITING else "the period's first day"
     return [
         _PERSONS[definition.persons],
+        *_who_counts(definition, day),
         *_treatment(feed, definition),
         *_episodes(definition),
         *_use(feed, definition),
         *_dimensions(feed, definition),
         *_measures(feed, definition),
-        "A person adds to one stratum of the period, that of its first day, in whole numbers.",
+        f"A person adds to one stratum of the period, with age and residence of {day}, in whole numbers.",
     ]
 
 
-def _treatment(feed: FeedTerms, definition: FeedDefinition) -> Iterator[str]:
+def _who_counts(definition: FeedDefinition, day: str) -> Iterator[str]:
     drugs = f"{', '.join(sorted(definition.products))}" if definition.products else "any drug"
     yield f"The drug class: {drugs}."
     if definition.least_age is not None:
-        yield f"At least {definition.least_age} years old on the period's first day."
+        yield f"At least {definition.least_age} years old on {day}."
+    until = ", as far as the end of the period of the start" if definition.persons is Persons.EXITING else ""
     for name in sorted(definition.exclusions):
-        yield f"Nobody with a claim of the list {name} in the window."
+        yield f"Nobody with a claim of the list {name} in the window{until}."
     if definition.enrolment_gap_days:
         yield f"Spans of enrolment at most {definition.enrolment_gap_days} days apart are one."
+
+
+def _treatment(feed: FeedTerms, definition: FeedDefinition) -> Iterator[str]:
     if definition.persons is not Persons.TREATED:
         return
     yield (
@@ -56,6 +63,8 @@ def _treatment(feed: FeedTerms, definition: FeedDefinition) -> Iterator[str]:
         + (f"of {definition.window_days} days" if definition.window is Window.INDEX else "of the window")
         + ", of enrolment or of life."
     )
+    if definition.window is Window.INDEX:
+        yield "A person is counted once, in the period in which treatment ends, with the days and fills of all of it."
     yield f"At least {definition.least_fill_dates} fills on different days, and {definition.least_treatment_days} days."
     yield "Supply of one drug shifts forward, different drugs do not, and the class is the union of days."
     if definition.stay_days is StayDays.REMOVED:
@@ -66,8 +75,12 @@ def _treatment(feed: FeedTerms, definition: FeedDefinition) -> Iterator[str]:
 
 def _episodes(definition: FeedDefinition) -> Iterator[str]:
     if definition.persons in (Persons.STARTING, Persons.EXITING):
+        yield "The class is one stock: supply of a fill begins when all before it is used up, whichever drug that was."
         yield f"An episode ends when more than {definition.gap_days} days without supply pass, at its last supply."
-        yield f"It is a first one if no fill of the class lies in the {definition.washout_days} days before it."
+        yield (
+            "The first episode is a person's first of all, with none ever before it in the claims. It counts if it "
+            f"begins on a day of enrolment, and no fill of the class lies in the {definition.washout_days} days before."
+        )
 
 
 def _use(feed: FeedTerms, definition: FeedDefinition) -> Iterator[str]:

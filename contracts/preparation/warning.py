@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from contracts.periods import Grain
-from contracts.preparation.definitions import FeedDefinition, Persons
+from contracts.preparation.definitions import FeedDefinition, Persons, Window
 from contracts.preparation.dimensions import PRODUCT, REASON, REASONS, SOURCES
 from contracts.preparation.meanings import meant_measure, meant_source
 from contracts.preparation.measures import MEASURES, Measure, Unit
@@ -63,6 +63,8 @@ def _measure(at: str, feed: FeedTerms, definition: FeedDefinition, name: str) ->
     if terms.unit != measure.unit:
         yield Fault(at, "unit_other", f"{measure.name} counts {measure.unit}, and the contract calls it {terms.unit}")
     most = most_in_period(measure, feed.grain)
+    if most is not None and definition.window is Window.INDEX and measure.by_treatment and measure.unit is Unit.DAYS:
+        most = definition.window_days  # all of them are counted in one period
     if most is not None and terms.bound > most:
         message = f"nobody has more than {most} in a {feed.grain}, and the noise is drawn for the bound {terms.bound}"
         yield Fault(at, "bound_never_reached", message)

@@ -185,6 +185,17 @@ def test_what_the_route_takes_is_named_where_it_does_not(strict: SmallExchange) 
     assert drafted.headers["Accept"] == "application/json"
 
 
+@pytest.mark.parametrize("said", ["charset=utf-16", "header=absent", "charset=utf-8; header=absent", "delimiter=tab"])
+def test_csv_that_says_it_is_written_otherwise_is_not_read(strict: SmallExchange, said: str) -> None:
+    refused = post(strict, as_csv(VALUES), f"{CSV}; {said}")
+    assert_problem(refused, 415, "media-type-unsupported")
+    assert "charset=utf-8" in refused.get_json()["detail"]
+
+
+def test_csv_may_say_that_it_is_written_as_it_is_read(taking: SmallExchange) -> None:
+    assert post(taking, as_csv(VALUES), f"{CSV}; charset=UTF-8; header=present").status_code == 201
+
+
 def with_column(name: str, column: Any) -> dict[str, tuple[bytes, str]]:
     changed = table(**{name: column})
     return {"Parquet": (as_parquet(changed), PARQUET), "Arrow": (as_arrow(changed), ARROW_STREAM)}
@@ -215,6 +226,9 @@ BAD: dict[str, tuple[tuple[bytes, str], str, str]] = {
     "a column twice": ((b"region,region\n", CSV), "/columns/region", "column_repeated"),
     "another column": ((b"region,Sex~/\n", CSV), "/columns/Sex~0~1", "field_unknown"),
     "no header": ((b"", CSV), "/columns", "table_unreadable"),
+    "a first row for a header": ((b"north,F,100,900,1800\nsouth,F,1,1,1", CSV), "/columns", "table_unreadable"),
+    "a first row of other values": ((b"Ohio,Mr,n/a,none,s\nsouth,F,1,1,1", CSV), "/columns", "table_unreadable"),
+    "a mark of order below the header": (lines(f"\ufeff{RIGHT_LINE}"), "/columns", "table_unreadable"),
     "a header without end": ((b"a" * 100_000, CSV), "/columns", "table_unreadable"),
     "text that is not UTF-8": ((b"region,sex\n\xff,F", CSV), "/columns", "table_unreadable"),
     "a NUL": (lines("north\0,F,1,1,1"), "/columns", "table_unreadable"),
@@ -260,19 +274,21 @@ def test_a_body_that_is_not_one_whole_zstd_frame_is_refused(strict: SmallExchang
 
 
 def padded(length: int) -> bytes:
-    """A good CSV of so many bytes: lines that are empty count for nothing."""
-    return as_csv(VALUES) + b"\n" * (length - len(as_csv(VALUES)))
+    """A good Parquet file of so many bytes, of which most belong to no column."""
+    good, _ = TABLES["Parquet"]
+    footer = len(good) - int.from_bytes(good[-8:-4], "little") - 8
+    return good[:footer] + b"\0" * (length - len(good)) + good[footer:]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_the_limit_of_a_table_is_that_of_what_it_expands_to(taking: SmallExchange, encoding: str) -> None:
     encode = ENCODINGS[encoding]
-    assert_problem(post(taking, encode(padded(EXPANDED_MAX + 1)), CSV, encoding), 413, "body-too-large")
-    assert post(taking, encode(padded(EXPANDED_MAX)), CSV, encoding).status_code == 201
+    assert_problem(post(taking, encode(padded(EXPANDED_MAX + 1)), PARQUET, encoding), 413, "body-too-large")
+    assert post(taking, encode(padded(EXPANDED_MAX)), PARQUET, encoding).status_code == 201
 
 
 def test_a_table_as_it_is_sent_has_the_limit_of_every_body(strict: SmallExchange) -> None:
-    assert_problem(post(strict, padded(BODY_MAX + 1), CSV), 413, "body-too-large")
+    assert_problem(post(strict, padded(BODY_MAX + 1), PARQUET), 413, "body-too-large")
 
 
 def test_a_frame_that_asks_for_a_large_window_is_refused_before_it_gets_one(strict: SmallExchange) -> None:
@@ -306,6 +322,9 @@ def test_no_refusal_of_a_table_quotes_a_cell(strict: SmallExchange) -> None:
         lines(f"north,F,{marked[0]},{marked[1]}"),
         lines(f"north,F,-{marked[0]},{marked[1]}x,1"),
         lines(f'"north,F,{marked[0]},1,1'),
+        (f"north,F,{marked[0]},{marked[1]},1\nsouth,F,1,1,1".encode(), CSV),
+        (as_parquet(pa.table({"north": ["south"], "F": ["M"], str(marked[0]): [1], str(marked[1]): [2]})), PARQUET),
+        (as_arrow(pa.table({"region": ["south"], str(marked[0]): [1], str(marked[1]): [2]})), ARROW_STREAM),
     ]
     told = {}
     for at, (body, media_type) in enumerate(bodies):

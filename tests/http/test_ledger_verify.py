@@ -28,9 +28,9 @@ from adapters.database.tables import (
 )
 from api.auth.keys import new_private_jwk
 from api.cli import main
-from api.schemas.ledger import read_entries
 from contracts.canonical import canonical_bytes
 from contracts.ledger.entries import Account, Entry
+from contracts.ledger.reading import read_entries
 from contracts.ledger.recomputing import Difference, recompute
 from contracts.ledger.verifying import VerifiedRows, verify_ledgers
 from contracts.ledger.witnessing import entry_line, restored

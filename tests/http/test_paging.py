@@ -16,8 +16,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from adapters.client.exchange import ExchangeClient
-from api.schemas.ledger import read_entries
 from api.schemas.paging import write_cursor
+from contracts.ledger.reading import read_entries
 from contracts.parties import Client, JsonObject, Organisation, Role, Scope, SigningKey
 from contracts.records import ContractRecord, Stage
 from tests.http.test_bad_input import assert_problem

@@ -1,5 +1,6 @@
 """`parley prepare`, as a payer: from a folder of claims to an answer on an exchange, and what can go wrong before."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from api.schemas.contracts import ContractDocumentSchema
+from contracts.canonical import digest_of
+from contracts.parties import JsonObject
 from examples.desynpuf.cells import exact_adherence, read_members
 from tests.http.test_cli import Console
 from tests.support.claims_folder import span, write_claims
@@ -187,11 +191,13 @@ def test_nothing_is_overwritten_unasked(machine: Console, tmp_path: Path) -> Non
     [
         ({"feed": "fils"}, "it has adherence, covered, support"),
         ({"feed": "support"}, "is posted by the brand"),
-        ({"period": "2019"}, "the feed's periods run from 2023 to 2025"),
+        ({"period": "2019"}, "--periods 2019: the feed's periods run from 2023 to 2025"),
         ({"period": "2024-Q1"}, "a year is written like 2025"),
         ({"period": "2025..2024"}, "the last period is before the first"),
         ({"layout": "desinpuf"}, "there are canonical, desynpuf"),
         ({"contract": "no.json"}, "There is no file no.json"),
+        ({"period": "2024", "restatement": 1}, "--restatement 1: the contract schedules 0 of adherence"),
+        ({"period": "2024", "organisation": "helix"}, "helix is no payer of dsc-prepared; there are blueridge"),
         ({"definitions": "no.yaml"}, "no.yaml"),
         ({"off-limits": "no.csv"}, "no.csv"),
     ],
@@ -205,6 +211,117 @@ def test_what_cannot_be_prepared_is_said_before_a_claim_is_read(
     )
     assert said in answer
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_ends_early_says_which_periods_are_finished(machine: Console, tmp_path: Path) -> None:
+    """Nobody is treated in 2024, and such a period is not posted unasked."""
+    claims = write_claims(
+        tmp_path / "claims",
+        members=[{"member": "x", "birth_date": "1960-01-01", "sex": "M"}],
+        enrolment=[span("x", "2020-01-01")],
+        fills=refills("x", "2023-02-02", "2023-08-08"),
+    )
+    said = machine.refused(*words(machine, "2023,2024,2025", claims=claims), "--submit")
+    assert "2024 has nobody in it" in said
+    assert "Finished: 2023. Go on with --periods 2024..2025" in said
+    assert "Finished" not in machine.refused(*words(machine, "2024,2025", claims=claims), "--submit")
+
+
+def proposed(terms: JsonObject) -> JsonObject:
+    """As an exchange would have it, but for the plan, which says nothing of who is in which period."""
+    document = ContractDocumentSchema().load(terms)
+    for feed in document["feeds"]:
+        feed["plan"] = {"mechanism": "discrete_gaussian", "draws": [], "charge_nano": 0, "explanation": []}
+    return {"document": document, "digest": digest_of(document)}
+
+
+def test_a_feed_that_is_new_to_its_register_needs_the_payers_word(machine: Console, tmp_path: Path) -> None:
+    """w1, w2 and m1 are treated in both years, and may be in one."""
+    terms = contract_terms()
+    terms["feeds"][0]["k"] = 1
+    register = tmp_path / "register.duckdb"
+    options = {"contract": machine.write("once.json", proposed(terms)), "register": register}
+
+    refused = machine.refused(*words(machine, "2025", **options), "--out", tmp_path / "a.json")
+    begun = machine.run(
+        *words(machine, "2025", **options), "--out", tmp_path / "b.json", "--json", "--never-posted", "2023..2025"
+    )
+    register.rename(lost := tmp_path / "lost.duckdb")
+    first = machine.refused(*words(machine, "2024", **options), "--out", tmp_path / "c.json")
+    found = machine.run(*words(machine, "2024", **options | {"register": lost}), "--out", tmp_path / "d.json", "--json")
+
+    for said in (refused, first):
+        assert f"here is no register {register}" in said
+        assert "--never-posted 2023..2025" in said
+    assert f"adherence is new to the register {register}: nobody is taken to be in any period" in begun.stderr
+    assert "new to the register" not in found.stderr
+    (year,) = json.loads(found.stdout)["periods"]
+    assert year["summary"]["excluded"]["periods_beyond_k"] == 3
+    assert year["manifest"]["register_id"] == json.loads(begun.stdout)["periods"][0]["manifest"]["register_id"]
+    assert sorted(path.suffix for path in tmp_path.glob("[a-d].*")) == [".json"] * 4
+
+
+def test_a_draft_is_tried_out_at_any_time_and_registers_nobody(machine: Console, tmp_path: Path) -> None:
+    terms = contract_terms()
+    terms["feeds"][0] |= {"k": 1, "first_period": "2024", "last_period": "2044"}
+    register = tmp_path / "register.duckdb"
+    draft = machine.write("future.json", terms)
+    out = tmp_path / "new" / "cells"
+
+    options = words(machine, "2024,2033", contract=draft, register=register)
+    result = machine.run(*options, "--out", out, "--json")
+
+    assert result.exit_code == 0, result.output
+    assert "The contract is a draft: nobody is registered, and its cells cannot be posted." in result.stderr
+    assert [period["manifest"]["register_id"] for period in json.loads(result.stdout)["periods"]] == [None, None]
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    later = machine.write("later.json", proposed(terms))
+    assert "--periods 2033: The period 2033 is posted whole, after it has ended." in machine.refused(
+        *words(machine, "2033", contract=later), "--out", tmp_path / "c.json"
+    )
+
+
+def test_a_draft_that_no_exchange_takes_is_not_tried_out(machine: Console, tmp_path: Path) -> None:
+    terms = contract_terms()
+    terms["feeds"][1]["measures"]["days_covered"]["bound"] = 2_000_000
+    draft = machine.write("beyond.json", terms)
+    said = machine.refused(*words(machine, contract=draft), "--out", tmp_path / "c.json")
+    assert "/feeds/1/measures/days_covered/bound: a whole number from 1 to 1000000" in said
+    terms["feeds"][1]["measures"]["days_covered"]["bound"] = 300
+    terms["feeds"][0]["k"] = 4
+    draft = machine.write("beyond.json", terms)
+    said = machine.refused(*words(machine, contract=draft), "--out", tmp_path / "c.json")
+    assert "/feeds/0/k: the feed has 3 periods" in said
+
+
+def test_what_claims_lack_is_said_by_their_headers_alone(machine: Console, tmp_path: Path) -> None:
+    """The fills could not be read to their end."""
+    terms = contract_terms()
+    terms["feeds"][0] |= {"measures": {"hospital_stays": {"unit": "stays", "bound": 9}}}
+    claims = some_claims(tmp_path / "claims")
+    with (claims / "fills.csv").open("ab") as file:
+        file.write(b"a row, of, more, values, than, the, header\n")
+    options = words(machine, contract=machine.write("stays.json", terms), claims=claims)
+
+    said = machine.refused(*options, "--out", tmp_path / "cells.json")
+
+    assert (
+        "/feeds/adherence/measures/hospital_stays: hospital_stays needs stays, which these claims do not give" in said
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["claims"]
+
+
+def test_where_nothing_can_be_written_is_said_before_a_claim_is_read(machine: Console, tmp_path: Path) -> None:
+    if not (process := Path("/proc")).is_dir():
+        pytest.skip("needs a folder in which nobody can write")
+    nowhere = words(machine, claims=tmp_path / "none")
+    assert f"to the folder {process}" in machine.refused(*nowhere, "--out", process / "cells.json")
+    assert f"to the folder {process}" in machine.refused(
+        *nowhere, "--out", tmp_path / "cells.json", "--persons", process / "persons.csv"
+    )
+    register = process / "register.duckdb"
+    options = words(machine, contract=machine.folder / "contract.json", register=register)
+    assert f"{register} cannot be opened or made" in machine.refused(*options, "--out", tmp_path / "cells.json")
 
 
 def test_it_must_be_said_where_cells_go(machine: Console, tmp_path: Path) -> None:
@@ -223,7 +340,8 @@ def test_claims_off_limits_are_gone_before_anything_is_computed(machine: Console
     (period,) = done["periods"]
     assert period["summary"]["kept"] == 0
     assert [count["rows"] for count in done["claims"]["counts"] if count["reason"] == "off_limits"] == [29]
-    assert list(period["manifest"]["code_lists"]["off_limits"]) == ["off-limits.csv"]
+    assert period["manifest"]["code_lists"]["off_limits"] == [hashlib.sha256(listed.read_bytes()).hexdigest()]
+    assert "off-limits" not in json.dumps(period["manifest"])  # what a list is called can tell what is in it
 
 
 @pytest.mark.slow

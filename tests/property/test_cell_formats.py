@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.cells import csv_cells
 from adapters.cells.arrow_cells import from_arrow
 from adapters.cells.csv_cells import from_csv
 from adapters.cells.parquet_cells import from_parquet
@@ -36,6 +37,25 @@ def outcome(make: Callable[[], Columns]) -> Outcome:
         return {name: table.tolist() for name, table in exact_tables(FEED, make()).items()}
     except CellsInvalid as refusal:
         return [(fault.pointer, fault.code, fault.message) for fault in refusal.faults]
+
+
+@pytest.mark.parametrize("block_bytes", [64, 65, 97, 1000])
+def test_csv_is_read_the_same_in_blocks_of_any_size(block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    values: Values = {name: [stratum[at] for stratum in STRATA] for at, name in enumerate(FEED.dimensions)}
+    values |= {name: list(range(len(STRATA))) for name in FEED.measures}
+    good = as_csv(values, quoting=csv.QUOTE_ALL)
+    bodies = [
+        good,
+        good + b'"west"\r\n',
+        good + b'"west',
+        good[:-4] + b'x"\r\n',
+        good + b"\xc3\xb8\r\n",
+        good + b"\xc3",
+    ]
+    whole = [outcome(lambda body=body: from_csv(body, FEED)) for body in bodies]  # type: ignore[misc]
+    monkeypatch.setattr(csv_cells, "_BLOCK_BYTES", block_bytes)
+    assert [outcome(lambda body=body: from_csv(body, FEED)) for body in bodies] == whole  # type: ignore[misc]
+    assert (isinstance(whole[0], dict), whole[1][0][:2]) == (True, (f"/rows/{len(STRATA)}", "row_invalid"))  # type: ignore[index]
 
 
 def table_of(values: Mapping[str, list[Any]], coded: bool = False) -> pa.Table:

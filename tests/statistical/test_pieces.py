@@ -1,5 +1,9 @@
 """A large vector is drawn in pieces by several threads: the pieces share no noise, and have the noise of the whole."""
 
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -81,6 +85,46 @@ def test_a_piece_that_fails_fails_the_whole_and_says_nothing(monkeypatch: pytest
     with pytest.raises(DrawFailed) as raised:
         DiscreteGaussian().add_noise(EXACT, SIGMA)
     assert (str(raised.value), raised.value.__cause__, raised.value.__context__) == ("", None, None)
+
+
+def test_where_no_thread_can_start_the_whole_is_drawn_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, sizes = threading.Thread.start, list[int]()
+    draw = mechanism._draw_piece
+
+    def noted(exact: Vector, sigma: float) -> Vector:
+        sizes.append(exact.size)
+        return draw(exact, sigma)
+
+    few = EXACT[:SHARED_OUT_FROM]
+    for most in (0, PIECES - 1):
+        started = iter(range(most))
+
+        def start_some(thread: threading.Thread, started: Iterator[int] = started) -> None:
+            if next(started, None) is None:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        with monkeypatch.context() as changed:
+            changed.setattr(threading.Thread, "start", start_some)
+            changed.setattr(mechanism, "_draw_piece", noted)
+            noisy = DiscreteGaussian().add_noise(few, SIGMA)
+        assert 0 < np.abs(noisy - few).max() < 1000
+    assert sizes == [few.size] * 2
+
+
+@pytest.mark.slow
+def test_a_draw_that_begins_as_the_interpreter_ends_is_drawn_all_the_same() -> None:
+    late = f"""
+import threading, time
+import numpy as np
+from privacy.mechanism import DiscreteGaussian
+def draw():
+    threading.main_thread().join()
+    print(DiscreteGaussian().add_noise(np.zeros({SHARED_OUT_FROM}, dtype=np.int64), 1.0).size)
+threading.Thread(target=draw).start()
+"""
+    ended = subprocess.run([sys.executable, "-c", late], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.strip() == str(SHARED_OUT_FROM)
 
 
 def test_no_more_threads_than_this_process_may_use_cpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 from adapters.claims.model import TABLES
@@ -23,11 +24,12 @@ def day(text: str) -> int:
 
 @dataclass
 class Person:
-    """fills: (day, drug, days of supply). spans: of enrolment; stays: (first, last), both included. excluding: (list,
-    day) of claims that carry a code of a list."""
+    """fills: (day, drug, days of supply). spans: of enrolment; stays: (first, last), both included. homes: region and
+    line of business in each of the spans. excluding: (list, day) of claims that carry a code of a list."""
 
     fills: Sequence[tuple[int, str, int]] = ()
     spans: Sequence[tuple[int, int | None]] | None = None
+    homes: Sequence[tuple[str, str]] = ()
     stays: Sequence[tuple[int, int]] = ()
     excluding: Sequence[tuple[str, int]] = ()
     birth_day: int | None = None
@@ -64,7 +66,12 @@ def _rows(table: str, member: str, person: Person) -> list[dict[str, Any]]:
         case "members":
             return [{"member": member, "birth_day": person.birth_day, "death_day": person.death_day, **person.more}]
         case "enrolment":
-            return [{"member": member, "first_day": first, "last_day": last} for first, last in person.spans or ()]
+            return [
+                {"member": member, "first_day": first, "last_day": last, "region": region, "line_of_business": line}
+                for (first, last), (region, line) in zip_longest(
+                    person.spans or (), person.homes, fillvalue=(None, None)
+                )
+            ]
         case "fills":
             return [
                 {"member": member, "fill_day": filled, "drug": drug, "days_supply": days}

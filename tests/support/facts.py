@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from adapters.preparation.engine import Engine
 from contracts.parties import JsonObject
+from contracts.periods import Period
 from contracts.preparation.definitions import FeedDefinition, Persons, Window
 from contracts.terms import FeedTerms, read_feed
 from tests.unit.terms import FILLS
@@ -15,6 +16,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     "member": "VARCHAR",
     "excluded_by": "VARCHAR",
     "birth_day": "INTEGER",
+    "age_day": "INTEGER",
     "sex": "VARCHAR",
     "region": "VARCHAR",
     "line_of_business": "VARCHAR",
@@ -30,10 +32,11 @@ COLUMNS: Final[Mapping[str, str]] = {
 TREATED: Final = FeedDefinition(Persons.TREATED, Window.YEAR)
 
 
-def create_facts_by_hand(engine: Engine, persons: Sequence[Mapping[str, Any]]) -> None:
-    """A fact that a person does not have is NULL."""
+def create_facts_by_hand(engine: Engine, persons: Sequence[Mapping[str, Any]], period: Period | None = None) -> None:
+    """A fact that a person does not have is NULL; ages are those of the period's first day."""
+    age = {} if period is None else {"age_day": (period.first_day - date(1970, 1, 1)).days}
     columns = [f"{name} {kind}" for name, kind in COLUMNS.items()]
-    engine.create_values("facts", columns, [tuple(person.get(name) for name in COLUMNS) for person in persons])
+    engine.create_values("facts", columns, [tuple((age | person).get(name) for name in COLUMNS) for person in persons])
 
 
 def day(year: int, month: int, day_of_month: int) -> int:

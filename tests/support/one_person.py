@@ -1,6 +1,7 @@
 """Whether cells of two populations that differ by one person differ by no more than a contract allows one person."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,17 @@ def cells_of_runs(engine: Engine, feed: FeedTerms, definition: FeedDefinition, r
     """One after the other with one register, kept in memory."""
     found = []
     with Register.opened(
-        engine, Path("/nowhere"), feed, feed.periods.first, contract_id="c", population="p", rehearsal=True
+        engine,
+        Path("/nowhere"),
+        feed,
+        [feed.periods.first],
+        contract_id="c",
+        population="p",
+        today=date(1, 1, 1),
+        rehearsal=True,
     ) as register:
         for period, persons in runs:
-            create_facts_by_hand(engine, persons)
+            create_facts_by_hand(engine, persons, period)
             found.append((period, make_cells(engine, feed, definition, period, register)))
     return found
 
@@ -45,7 +53,7 @@ def cells_of_claims(engine: Engine, feed: FeedTerms, definition: FeedDefinition,
     first, second, *later = feed.periods
     found = []
     with Register.opened(
-        engine, Path("/nowhere"), feed, first, contract_id="c", population="p", rehearsal=True
+        engine, Path("/nowhere"), feed, [first], contract_id="c", population="p", today=date(1, 1, 1), rehearsal=True
     ) as register:
         for period in (first, second, *later, second):
             create_facts(engine, feed, definition, period)

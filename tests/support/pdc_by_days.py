@@ -8,7 +8,8 @@ from tests.support.claims_by_hand import Person
 @dataclass(frozen=True)
 class Rules:
     """first, last: days of the period. window: first and last day in which the index is looked for. window_days: from
-    the index, where a treatment period has its own length. products: by drug, where days are of one product."""
+    the index, where a treatment period has its own length and is counted as a whole, in the period in which it ends.
+    products: by drug, where days are of one product."""
 
     first: int
     last: int
@@ -40,12 +41,16 @@ def pdc_by_days(person: Person, rules: Rules) -> str | Amounts:
     index = fills[0][0]
     if index not in enrolled:
         return "not_enrolled_at_index"
-    window_end = rules.window[1] if rules.window_days is None else index + rules.window_days - 1
+    by_index = rules.window_days is not None
+    window_end = min(rules.window[1], rules.last) if rules.window_days is None else index + rules.window_days - 1
     last = index
-    while last + 1 in enrolled and last + 1 <= min(window_end, rules.last):
+    while last + 1 in enrolled and last + 1 <= window_end:
         last += 1
-    begun_within = rules.window_days is not None or rules.first <= rules.window[0]
-    if begun_within and window_end <= rules.last:
+    if last > rules.last:
+        return "window_not_over"
+    if last < rules.first:
+        return "no_day_in_period"
+    if by_index or (rules.first <= rules.window[0] and rules.window[1] <= rules.last):
         if len({day for day, _, _ in fills if day <= last}) < rules.least_fill_dates:
             return "too_few_fill_dates"
         if last - index + 1 < rules.least_treatment_days:
@@ -53,19 +58,20 @@ def pdc_by_days(person: Person, rules: Rules) -> str | Amounts:
     removed = (
         {day for stay in person.stays for day in range(stay[0], stay[1] + 1)} if rules.stay_days_removed else set()
     )
-    treated = {*range(max(index, rules.first), last + 1)} - removed
+    counted_first = index if by_index else max(index, rules.first)
+    treated = {*range(counted_first, last + 1)} - removed
     if not treated:
         return "no_day_in_period"
     if rules.products is not None:
         product = min(rules.products[drug] for day, drug, _ in fills if day == index)
         fills = [each for each in fills if rules.products[each[1]] == product]
-    within = [days for day, _, days in fills if rules.first <= day <= last]
+    within = [days for day, _, days in fills if counted_first <= day <= last]
     return Amounts(len(_covered(fills, removed, rules.last) & treated), len(treated), sum(within), len(within))
 
 
 def enrolled_days(person: Person, rules: Rules) -> set[int]:
-    """As far as the period's end and a little further, with the days of gaps that are permitted."""
-    horizon = rules.last + rules.enrolment_gap_days + 2
+    """As far as the period's end and a window further, with the days of gaps that are permitted."""
+    horizon = rules.last + (rules.window_days or 0) + rules.enrolment_gap_days + 2
     dies = horizon if person.death_day is None else min(person.death_day, horizon)
     if person.spans is None:
         return {*range(-2000, dies + 1)}

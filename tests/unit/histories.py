@@ -53,6 +53,12 @@ class Histories:
             self._engine.create_values(name, columns, tables.get(name, ()))
         self.ask(**(asked or {}))
 
+    def repeat(self, table: str, row: Row, times: int) -> None:
+        """The same row very many times."""
+        columns = [column.split()[0] for column in COLUMNS[table]]
+        values = ", ".join(f"? AS {column}" for column in columns)
+        self._engine.connection.execute(f"INSERT INTO {table} SELECT {values} FROM range({times})", list(row))
+
     def ask(self, **asked: int) -> None:
         """Another question of the same claims."""
         values = ASKED | asked

@@ -51,9 +51,10 @@ FAULTY_FILLS: list[tuple[Row, str, str, str]] = [
     ({"days_supply": 36501}, "days_supply", "days_supply_impossible", "dropped"),
     ({"days_supply": "9" * 18}, "days_supply", "days_supply_impossible", "dropped"),
     ({"days_supply": 0}, "days_supply", "days_supply_zero", "kept"),
+    ({"allowed": "12.50"}, "", "", ""),
     ({"allowed": "12 dollars"}, "allowed_cents", "unreadable", "unknown"),
     ({"allowed": "9" * 30}, "allowed_cents", "unreadable", "unknown"),
-    ({"reversed": "perhaps"}, "reversed", "unreadable", "unknown"),
+    ({"reversed": "perhaps"}, "reversed", "unreadable", "dropped"),
     ({"member": "somebody else"}, "member", "member_not_in_members", "dropped"),
 ]
 
@@ -64,7 +65,8 @@ def test_every_faulty_fill_is_counted_by_reason_with_its_place(tmp_path: Path) -
     report, claims = read(tmp_path)
     expected: dict[tuple[str, ...], list[int]] = {}
     for row, (_, *what) in enumerate(FAULTY_FILLS, start=3):
-        expected.setdefault(tuple(what), []).append(row)
+        if any(what):
+            expected.setdefault(tuple(what), []).append(row)
     found = {(str(each.column), str(each.reason), str(each.effect)): each for each in report.counts}
     assert {key: count.rows for key, count in found.items()} == {key: len(rows) for key, rows in expected.items()}
     places = {key: [(each.file, each.row) for each in count.examples] for key, count in found.items()}
@@ -83,7 +85,13 @@ def test_faulty_rows_of_the_other_tables_are_counted_too(tmp_path: Path) -> None
             {"member": "m2", "birth_date": "soon", "sex": "?", "death_date": "9999-12-31"},
             {"member": "m3", "birth_date": "1980-01-01", "sex": "M", "death_date": "1979-12-31"},
         ],
-        enrolment=[span("m1", "2018-01-01", "2017-12-31"), span("m1", "2018-01-01"), span("m2", "x")],
+        enrolment=[
+            span("m1", "2018-01-01", "2017-12-31"),
+            span("m1", "2018-01-01"),
+            span("m2", "x"),
+            span("m2", "2018-01-01", "31.12.2018"),
+            span("m2", "1850-01-01", "1899-12-31"),
+        ],
         fills=[GOOD],
         stays=[stay("m1", "2018-05-02", "2018-05-01"), stay("m1", "2020-01-01", "2020-01-02")],
         visits=[visit("m1", ""), visit("m3", "1979-01-01")],
@@ -92,6 +100,8 @@ def test_faulty_rows_of_the_other_tables_are_counted_too(tmp_path: Path) -> None
     assert summary(report.counts) == [
         ("members", "birth_day", "unreadable", "unknown", 1),
         ("enrolment", "first_day", "unreadable", "dropped", 1),
+        ("enrolment", "last_day", "unreadable", "dropped", 1),
+        ("enrolment", "last_day", "date_impossible", "dropped", 1),
         ("enrolment", "last_day", "ends_before_it_begins", "dropped", 1),
         ("stays", "discharge_day", "ends_before_it_begins", "dropped", 1),
         ("visits", "visit_day", "missing", "dropped", 1),
@@ -122,6 +132,7 @@ def test_equal_rows_without_a_claim_id_may_be_two_dispensings_and_stay(tmp_path:
     write_claims(tmp_path, fills=[fill("m1", "2018-01-01", "ndc|1", 30)] * 2)
     report, claims = read(tmp_path)
     assert summary(report.counts) == [("fills", None, "equal_rows", "kept", 1)]
+    assert str(report.counts[0]) == "fills: equal_rows (1 row kept; fills.csv row 3)"
     assert len(claims) == 2
 
 
@@ -143,9 +154,9 @@ def test_a_reversal_takes_its_fill_with_it(tmp_path: Path) -> None:
     with Engine.opened() as engine:
         read_claims(engine, tmp_path, CANONICAL)
         left = engine.rows("SELECT member, claim, allowed_cents FROM fills ORDER BY ALL")
-    assert left == [("m1", "good", None), ("m1", None, 500), ("m2", "back", None)]
+    assert left == [("m1", "good", None), ("m1", None, 700), ("m2", "back", None)]
     assert summary(report.counts) == [
-        ("fills", None, "reversed", "expected", 5),
+        ("fills", None, "reversed", "expected", 4),
         ("fills", None, "reversal_without_fill", "dropped", 1),
     ]
 
@@ -158,7 +169,8 @@ def test_no_report_and_no_error_quotes_a_value_of_a_row(tmp_path: Path) -> None:
     assert "SECRET" not in json.dumps(report.document()) + "".join(map(str, report.counts))
     with pytest.raises(ClaimsFaulty) as caught:
         read(tmp_path, strict=True)
-    assert "fills.fill_day: unreadable (1 rows dropped; fills.csv row 3)" in str(caught.value)
+    assert "fills.fill_day: unreadable (1 row dropped; fills.csv row 3)" in str(caught.value)
+    assert str(caught.value).isprintable()
     assert "SECRET" not in str(caught.value)
 
 
@@ -166,7 +178,10 @@ def test_strict_lets_no_fault_pass_but_what_is_by_rule(tmp_path: Path) -> None:
     back = [fill("m1", "2018-02-01", "ndc|1", 30, claim="b", reversed=word) for word in ("no", "yes")]
     folder = write_claims(tmp_path / "by rule", members=[MEMBER], fills=[GOOD, *back])
     assert [str(each.reason) for each in read(folder, strict=True)[0].counts] == ["reversed"]
-    folder = write_claims(tmp_path / "fault", members=[MEMBER], fills=[GOOD, {**GOOD, "days_supply": 0, "claim": "z"}])
+    of_no_days = {**GOOD, "days_supply": 0, "claim": "z"}
+    folder = write_claims(tmp_path / "no days", members=[MEMBER], fills=[GOOD, of_no_days])
+    assert [str(each.reason) for each in read(folder, strict=True)[0].counts] == ["days_supply_zero"]
+    folder = write_claims(tmp_path / "fault", members=[MEMBER], fills=[GOOD, {**of_no_days, "days_supply": -1}])
     with pytest.raises(ClaimsFaulty):
         read(folder, strict=True)
 
@@ -213,7 +228,19 @@ def open_quote(folder: Path) -> None:
 
 
 def missing_columns(folder: Path) -> None:
-    (folder / "fills.csv").write_text("member,fill_dat,drug,SECRET 1950-01-01\nm1,2018-01-01,1,30\n", encoding="utf-8")
+    (folder / "fills.csv").write_text(
+        "member,fill_dat,drug,days_supply,SECRET 1950-01-01\nm1,2018-01-01,1,30\n", encoding="utf-8"
+    )
+
+
+def no_header(folder: Path) -> None:
+    """A row of data of which some value is called as a column is."""
+    (folder / "fills.csv").write_text("SECRET_MARY,member,drug,SECRET12345\nm1,2018-01-01,1,30\n", encoding="utf-8")
+
+
+def huge_field(folder: Path) -> None:
+    row = f"{'m' * 3_000_000},2018-01-01,ndc|1,30\n"
+    (folder / "fills.csv").write_text(f"{HEADER}m1,2018-01-01,ndc|1,30\n{row}", encoding="utf-8")
 
 
 def column_twice(folder: Path) -> None:
@@ -255,13 +282,18 @@ def other_ids(folder: Path) -> None:
         (truncated_parquet, "fills.parquet is no whole Parquet file"),
         (broken_parquet, "truncated or broken"),
         (open_quote, "fills.csv has a quote that does not close"),
-        (missing_columns, "fills.csv has no column fill_date, days_supply; is it fill_dat?"),
+        (
+            missing_columns,
+            "fills.csv has no column fill_date (is it fill_dat?). It has member, fill_dat, drug, days_supply",
+        ),
+        (no_header, "fills.csv has no column fill_date, days_supply. Perhaps its first line does not name the columns"),
+        (huge_field, "fills.csv has a field of more than 131,072 characters in the row that follows line 2"),
         (column_twice, "fills.csv has the column drug 2 times"),
         (empty_file, "fills.csv is empty"),
         (no_file, "the folder has no fills.csv"),
         (two_files, "fills is there more than once (fills.csv, fills-1.csv)"),
         (dangling_link, "fills.csv is no file, or a link that leads nowhere"),
-        (no_row_readable, "not one of 2 rows of fills can be used: fills.fill_day: unreadable"),
+        (no_row_readable, "not one value of fills.fill_date can be read (fills.csv row 2, fills.csv row 3)"),
         (other_ids, "not one of 1 rows of fills can be used: fills.member: member_not_in_members"),
     ],
 )

@@ -1,7 +1,10 @@
 """A folder of claims becomes the canonical relations, whatever kind of files it is in and however they are written."""
 
 import gzip
-from datetime import date
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +184,10 @@ def test_claims_off_limits_are_gone_before_anything_is_looked_at(tmp_path: Path)
         stays=[stay("a", "2018-01-01", "2018-01-02", codes=["icd10cm|F11.20", "icd10cm|I10"])],
         visits=[visit("a", "2018-01-01", codes=["hcpcs|H0005x"]), visit("a", "2018-01-02", codes=None)],
     )
-    lists = [CodeList(frozenset({"icd10cm|F1120", "hcpcs|H0005"}), "1"), CodeList(frozenset({"|55"}), "2")]
+    lists = {
+        "part2.csv": CodeList(frozenset({"icd10cm|F1120", "hcpcs|H0005", "icd9cm|2910", "icd9cm|2911"}), "1"),
+        "drugs.txt": CodeList(frozenset({"|55"}), "2"),
+    }
     report, (fills, stays, visits, members) = read(
         tmp_path,
         "SELECT claim FROM fills",
@@ -215,6 +221,73 @@ def test_claims_with_a_code_of_an_exclusion_are_listed_by_member_and_day(tmp_pat
         ("b", "esrd", day("2018-03-01")),
         ("b", "sacubitril", day("2018-01-05")),
     ]
+
+
+def test_a_time_with_a_zone_is_of_the_day_of_utc_whatever_the_zone_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [datetime(2018, 1, 1, tzinfo=UTC), datetime(2018, 2, 1, 23, 59, tzinfo=UTC)]
+    write_parquet(tmp_path, pa.array(times, pa.timestamp("us", tz="UTC")))
+    expected = [(day("2018-01-01"),), (day("2018-02-01"),)]
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        with in_time_zone(zone, monkeypatch):
+            assert rows(tmp_path, "SELECT fill_day FROM fills") == expected
+
+
+@contextmanager
+def in_time_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", zone)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("ids", "meant"),
+    [
+        (pa.array([" 007 ", "8\u00a0"]), ["007", "8"]),
+        (pa.array([7, 8]), ["7", "8"]),
+        (pa.array([7.0, 8.0]), ["7", "8"]),
+        (pa.array([7, 8], pa.decimal128(9, 2)), ["7", "8"]),
+        (pa.array([b"007", b"8 "]), ["007", "8"]),
+    ],
+)
+def test_an_id_in_parquet_is_the_one_that_csv_would_give(tmp_path: Path, ids: pa.Array, meant: list[str]) -> None:
+    columns = {
+        "member": ids,
+        "fill_date": ["2018-01-01 ", "2018-02-01"],
+        "drug": ["ndc|1 ", "ndc|1"],
+        "days_supply": ["30 ", " 30"],
+        "allowed": ["1.00 ", ""],
+        "reversed": ["N ", "  "],
+        "claim": ["   ", "c "],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "fills.parquet")
+    write_claims(tmp_path, fills=None, members=[{"member": each, "sex": "F"} for each in meant])
+    report, (fills,) = read(tmp_path, "SELECT member, drug, days_supply, allowed_cents, claim FROM fills")
+    assert fills == [(meant[0], "ndc|1", 30, 100, None), (meant[1], "ndc|1", 30, None, "c")]
+    assert report.counts == ()
+
+
+def test_a_missing_id_that_became_a_number_that_is_none_is_missing(tmp_path: Path) -> None:
+    columns = {
+        "member": [7.0, float("nan")],
+        "fill_date": ["2018-01-01"] * 2,
+        "drug": ["1"] * 2,
+        "days_supply": [30] * 2,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "fills.parquet")
+    report, (members,) = read(tmp_path, "SELECT member FROM members")
+    assert members == [("7",)]
+    assert [(count.column, str(count.reason)) for count in report.counts] == [("member", "missing")]
+
+
+def test_a_span_that_began_before_all_claims_is_of_always(tmp_path: Path) -> None:
+    write_claims(tmp_path, fills=FILLS, enrolment=[span("a", "1800-01-01"), span("b", "1753-01-01", "2018-06-30")])
+    report, (spans,) = read(tmp_path, "SELECT * EXCLUDE (region, line_of_business) FROM enrolment")
+    assert spans == [("a", day("1900-01-01"), None), ("b", day("1900-01-01"), day("2018-06-30"))]
+    assert report.counts == ()
 
 
 def test_an_enrolment_may_be_without_end(tmp_path: Path) -> None:

@@ -74,6 +74,16 @@ def test_an_adjustment_lowers_the_cost_of_its_kind_and_never_below_nothing(histo
     assert cost(histories, [(1, 500)], [(1, -900)], [(3, 100)]) == (500, 500, 0)
 
 
+@pytest.mark.slow
+def test_a_sum_of_absurd_amounts_is_cut_before_it_overflows(histories: Histories) -> None:
+    """Ten million claims at the cap are more than an integer of 64 bits holds."""
+    histories.replace({"first_day": 0, "last_day": 30})
+    histories.repeat("fills", ("m", 1, 2**63 - 1), 10_000_000)
+    assert histories.rows(COST)["m"] == {
+        "allowed_cents": 10**18, "drug_allowed_cents": 10**18, "medical_allowed_cents": 0,
+    }  # fmt: skip
+
+
 def test_absurd_amounts_do_not_overflow(histories: Histories) -> None:
     """The most that an integer of 64 bits holds, thrice."""
     most = 10**12

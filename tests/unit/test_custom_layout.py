@@ -122,6 +122,16 @@ def test_a_date_of_another_format_than_stated_is_unreadable_and_never_guessed(tm
     assert [(count.column, str(count.reason), count.rows) for count in report.counts] == [("fill_day", "unreadable", 1)]
 
 
+def test_a_row_of_a_member_that_does_not_say_its_time_beats_none_that_does(tmp_path: Path) -> None:
+    write = write_in(tmp_path)
+    write("people.csv", "the id;born;gender;year", "a;01.02.1970;2;", "a;01.02.1950;2;2009", "a;01.02.1951;1;2008")
+    for name in ("rx 1.csv", "rx 2.csv"):
+        write(name, "id;filled;code;days;cents;status")
+    write("visits.csv", "id|seen|place|dx1|dx2|px|paid")
+    layout = custom_layout(OWN.replace(rb"the \"id\"", b"the id"))
+    assert read(tmp_path, layout, "SELECT member, birth_day, sex FROM members") == [[("a", day("1950-02-01"), "F")]]
+
+
 def test_equal_rows_are_one_claim_where_the_payer_says_so(tmp_path: Path) -> None:
     (tmp_path / "med_events.csv").write_text(
         "PATIENT_ID,DATE_ISO,CATEGORY,DURATION\na,2018-01-01,x,30\na,2018-01-01,x,30\n", encoding="utf-8"

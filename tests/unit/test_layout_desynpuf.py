@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.claims.layouts import get_layout
+from adapters.claims.reading import read_claims
+from adapters.preparation.engine import Engine
 from tests.support.layouts import Rows, existing, read, tables_of, values, write
 
 
@@ -61,6 +64,16 @@ def test_every_part_d_event_is_a_fill(desynpuf: Path) -> None:
         for row in read(desynpuf, "pde")
     )
     assert sum(row["days_supply"] == "0" for row in found) == 209
+
+
+def test_nothing_is_at_fault_in_desynpuf_but_fills_of_no_days_have_a_rule(desynpuf: Path) -> None:
+    with Engine.opened(threads=1) as engine:
+        report = read_claims(engine, desynpuf, get_layout("desynpuf"), strict=True)
+
+    assert [(count.column, str(count.reason), count.rows) for count in report.counts] == [
+        ("days_supply", "days_supply_zero", 209)
+    ]
+    assert report.alarms == ()
 
 
 FILL_COLUMNS = ("member", "fill_day", "drug", "days_supply", "quantity", "allowed_cents", "claim")

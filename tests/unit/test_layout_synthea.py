@@ -187,6 +187,13 @@ def test_an_order_is_dispensed_evenly_and_what_cannot_be_read_stays_as_it_is(
     assert found == [(f"2019-01-{number}", supply, cost) for number, supply, cost in expected]
 
 
+@pytest.mark.parametrize("cost", ["1e15", "99999999999999.99", "9" * 40])
+def test_a_cost_that_is_none_stays_as_it_is_and_stops_nothing(small: Path, cost: str) -> None:
+    found = fills_of(small, START="2019-01-01", STOP="2019-01-21", DISPENSES="2", TOTALCOST=cost)
+
+    assert found == [("2019-01-01", "10", cost), ("2019-01-11", "10", cost)]
+
+
 def test_an_order_that_goes_on_is_dispensed_every_30_days_of_life(small: Path) -> None:
     found = fills_of(small, START="2020-01-15T10:00:00Z", STOP="", DISPENSES="5")
 

@@ -82,14 +82,14 @@ def test_claims_with_a_listed_code_are_gone_before_anything_else(folder: Path) -
     claims = {claim for claim, codes in coded_claims(folder) if codes & listed}
     drugs = {f"{system}|{code}" for system, code in listed}
 
-    without_lists = claims_kept(folder, [])
-    with_lists = claims_kept(folder, [read_code_list(codesets / f"{name}.csv") for name in CODE_LISTS])
+    without_lists = claims_kept(folder, {})
+    with_lists = claims_kept(folder, {name: read_code_list(codesets / f"{name}.csv") for name in CODE_LISTS})
 
     assert with_lists == {(claim, drug) for claim, drug in without_lists if claim not in claims and drug not in drugs}
     assert len(with_lists) < len(without_lists)
 
 
-def claims_kept(folder: Path, off_limits: list[CodeList]) -> set[tuple[str, str | None]]:
+def claims_kept(folder: Path, off_limits: dict[str, CodeList]) -> set[tuple[str, str | None]]:
     """The ids of all claims, with the drug of a fill."""
     with Engine.opened(threads=1) as engine:
         read_claims(engine, folder, get_layout(FOLDERS[folder.name]), off_limits=off_limits)

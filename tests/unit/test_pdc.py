@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.preparation.facts import MeasureUnknown
-from adapters.preparation.groups import GROUPS
+from adapters.preparation.groups import GROUPS, PDC
 from contracts.preparation.definitions import CodeList, FeedDefinition, Persons, StayDays, Window
 from contracts.preparation.measures import MEASURES, MEMBERS
 from tests.support.claims_by_hand import Person, claims_of, day, facts_of
@@ -180,15 +180,34 @@ def test_a_month_of_a_year_counts_its_own_days_of_the_years_treatment() -> None:
     assert excluded_by(person, by_year, "2020-01") == "no_fill_of_the_class"
 
 
-def test_who_has_a_window_from_the_index_is_judged_by_the_whole_of_it_once_it_is_over() -> None:
-    definition = replace(PLAIN, window=Window.INDEX, window_days=100)
-    ending_with_the_year, a_day_later = filled(("2019-09-23", "|a", 30)), filled(("2019-09-24", "|a", 30))
-    assert excluded_by(Person(ending_with_the_year), definition) == "too_few_fill_dates"
-    assert covered(Person(a_day_later), definition) == (30, 99)
-    assert excluded_by(Person(a_day_later), definition, "2020") == "too_few_fill_dates"
-    twice = Person([*a_day_later, (day("2019-12-20"), "|a", 60)])
-    assert covered(twice, definition) == (42, 99)
-    assert covered(twice, definition, "2020") == (1, 1)  # of a treatment of 100 days
+FROM_INDEX = replace(PLAIN, window=Window.INDEX, window_days=100)
+
+
+def test_who_has_a_window_from_the_index_is_counted_once_where_it_ends_and_for_the_whole_of_it() -> None:
+    """100 days from 24 September 2019 end on New Year's Day, a day earlier with the year."""
+    twice = Person(filled(("2019-09-24", "|a", 30), ("2019-12-20", "|a", 60)))
+    definition = replace(FROM_INDEX, threshold=Fraction(43, 100))
+    with claims_of({"a": twice}) as engine:
+        periods = ("2018", "2019", "2019-12", "2020-Q2", "2021", "2020", "2020-01")
+        facts = [facts_of(engine, definition, period)["a"] for period in periods]
+    assert [each["excluded_by"] for each in facts] == [
+        "no_fill_of_the_class", *["window_not_over"] * 2, *["no_day_in_period"] * 2, None, None,
+    ]  # fmt: skip
+    for each in facts[5:]:
+        assert [each[name] for name in PDC.columns] == [30 + 13, 100, 90, 2, 1, 4300, 9000]
+    assert covered(Person([(on - 1, *rest) for on, *rest in twice.fills]), FROM_INDEX, "2019") == (43, 100)
+    once = filled(("2019-09-24", "|a", 30))
+    assert excluded_by(Person(once), FROM_INDEX, "2019") == "window_not_over"
+    assert excluded_by(Person(once), FROM_INDEX, "2020") == "too_few_fill_dates"
+
+
+def test_a_window_from_the_index_ends_early_with_enrolment_and_with_life() -> None:
+    fills = filled(("2019-09-24", "|a", 30), ("2019-12-20", "|a", 60))
+    ends = day("2019-12-30")
+    for person in (Person(fills, spans=[(0, ends)]), Person(fills, death_day=ends)):
+        assert covered(person, FROM_INDEX, "2019-12") == (30 + 11, 98)
+        assert excluded_by(person, FROM_INDEX, "2019-11") == "window_not_over"
+    assert excluded_by(Person(fills, spans=[(0, ends - 8)]), FROM_INDEX, "2019-12") == "treatment_too_short"  # 90 days
 
 
 def test_days_are_those_of_the_index_product_where_product_is_a_dimension() -> None:

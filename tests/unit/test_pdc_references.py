@@ -57,17 +57,16 @@ def adherer_persons(events: Iterable[dict[str, str]], category: str | None = Non
     return {member: Person(fills[member]) for member in fills if int(member) <= PATIENTS}
 
 
-def from_index(persons: dict[str, Person]) -> dict[str, tuple[int, int]]:
-    """Days covered and of treatment in the 365 days from each person's first fill, which lie in two calendar years."""
-    sums: dict[str, tuple[int, int]] = dict.fromkeys(persons, (0, 0))
+def from_index(persons: dict[str, Person], window_days: int = 365) -> dict[str, dict[str, Any]]:
+    """The facts of each person, from the one year in which the days from the first fill end."""
+    found: dict[str, dict[str, Any]] = {}
     years = {date.fromordinal(date(1970, 1, 1).toordinal() + on).year for p in persons.values() for on, _, _ in p.fills}
     with claims_of(persons) as engine:
-        for year in range(min(years), max(years) + 2):
-            for member, facts in facts_of(engine, FROM_INDEX, str(year)).items():
-                covered, treated = sums[member]
-                if facts["excluded_by"] is None:
-                    sums[member] = covered + facts["days_covered"], treated + facts["treatment_days"]
-    return sums
+        for year in range(min(years), max(years) + 2 + window_days // 365):
+            for member, facts in facts_of(engine, replace(FROM_INDEX, window_days=window_days), str(year)).items():
+                assert facts["excluded_by"] is not None or member not in found
+                found |= {member: facts} if facts["excluded_by"] is None else {}
+    return found
 
 
 @pytest.mark.slow
@@ -80,13 +79,32 @@ def test_a_year_from_the_first_fill_is_adherers_cma7_of_one_drug_and_its_union_o
     }
     found = from_index(alone | adherer_persons(events))
     for row in rows_of(shared_data, "adherer/reference_cma7_per_drug_365.csv"):
-        covered, treated = found.pop(f"{row['CATEGORY']} {row['PATIENT_ID']}")
-        assert treated == 365
-        assert covered / treated == pytest.approx(float(row["cma7"]), abs=1e-9)
+        facts = found.pop(f"{row['CATEGORY']} {row['PATIENT_ID']}")
+        assert (facts["treatment_days"], facts["days_covered"]) == (365, round(365 * float(row["cma7"])))
+        assert facts["pdc_basis_points"] == int(10_000 * float(row["cma7"]) + 1e-6)
     reference = rows_of(shared_data, "adherer/reference_pqa_union_pdc_365.csv")
-    assert found == {
-        row["PATIENT_ID"]: (int(row["days_covered"]), int(row["treatment_period_days"])) for row in reference
-    }
+    assert len(reference) == len(found) == PATIENTS
+    for row in reference:
+        facts, covered, treated = found[row["PATIENT_ID"]], int(row["days_covered"]), int(row["treatment_period_days"])
+        assert (facts["days_covered"], facts["treatment_days"]) == (covered, treated)
+        assert facts["pdc_basis_points"] == 10_000 * covered // treated
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window_days", [180, 730])
+def test_other_windows_from_the_first_fill_cover_the_days_that_counting_them_gives(
+    shared_data: Path, window_days: int
+) -> None:
+    persons = adherer_persons(rows_of(shared_data, "adherer/med_events.csv"))
+    found = from_index(persons, window_days)
+    assert found.keys() == persons.keys()
+    for member, person in persons.items():
+        first = min(on for on, _, _ in person.fills)
+        rules = Rules(first, first + window_days - 1, (first, first + window_days - 1), window_days, 1, 1)
+        amounts = Amounts(
+            *(found[member][name] for name in ("days_covered", "treatment_days", "days_supplied", "fills"))
+        )
+        assert amounts == pdc_by_days(person, rules)
 
 
 def test_a_class_of_one_drug_is_that_drug_alone(shared_data: Path) -> None:

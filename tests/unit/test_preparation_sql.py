@@ -15,13 +15,14 @@ from adapters.preparation.engine import Engine, sql_text
 from contracts.preparation.definitions import CodeList, FeedDefinition, Persons, StayDays, Window
 from tests.support.claims_by_hand import Person, claims_of, day, facts_of
 
-COMMON = ("class_fills", "spans", "enrolled_spans", "window_fills", "present", "enrolled_in_period", "residence")
+COMMON = ("class_fills", "spans", "enrolled_spans", "window_fills", "present", "enrolled_in_period")
 TREATMENTS = ("supply", "indexes", "treatment_periods", "treatment_fills", "treatments")
 PDC = ("counted_treatments", "treated_supply", "covered", "pdc", "cohort_treated", "enrolled", "cohort_enrolled")
 COURSE = ("class_supply", "episodes", "fresh_episodes", "starts", "switch_days", "switches", "first_exits", "exits")
 CARE = ("hospital_spans", "hospital", "emergency", "cost")
-COHORTS = ("exit_months", "cohort_starting", "cohort_exiting", "excluded", "cohort", "persons")
-TEXTS = (*COMMON, "stay_spans", "removed_days", "counted_fills", *TREATMENTS, *PDC, *COURSE, *CARE, *COHORTS)
+COHORTS = ("exit_months", "cohort_starting", "cohort_exiting", "cohort")
+PERSONS = ("judged", "residence", "excluded", "persons")
+TEXTS = (*COMMON, "stay_spans", "removed_days", "counted_fills", *TREATMENTS, *PDC, *COURSE, *CARE, *COHORTS, *PERSONS)
 INPUTS = (
     "members",
     "enrolment",
@@ -30,6 +31,7 @@ INPUTS = (
     "given",
     "excluding_claims",
     "asked",
+    "feed_periods",
     "fifteenths",
     "class_drugs",
     "months",
@@ -39,6 +41,8 @@ VARIANTS: dict[str, dict[str, str]] = {
     "plain": {},
     "outside stays": {name: f"{name}_outside_stays" for name in ("counted_fills", "counted_treatments")},
     "by product": {name: f"{name}_by_product" for name in ("indexes", "treated_supply")},
+    "exiting": {"judged": "judged_at_start", "cohort": "cohort_exiting"},
+    "since index": {"excluded": "excluded_since_index"},
 }
 DEFINITION = FeedDefinition(
     Persons.TREATED,
@@ -49,6 +53,11 @@ DEFINITION = FeedDefinition(
     least_treatment_days=20,
     enrolment_gap_days=15,
 )
+DEFINITIONS: dict[str, dict[str, Any]] = {
+    "outside stays": {"stay_days": StayDays.REMOVED},
+    "exiting": {"persons": Persons.EXITING},
+    "since index": {"window": Window.INDEX, "window_days": 60},
+}
 Execute = Callable[[str], Sequence[tuple[Any, ...]]]
 
 
@@ -101,7 +110,9 @@ def own_rows(engine: Engine, texts: dict[str, str]) -> dict[str, list[tuple[Any,
 
 
 def text_of(name: str, texts: dict[str, str]) -> str:
-    return "SELECT * FROM cohort_treated" if name == "cohort" else sql_text(texts.get(name, name))
+    if name == "cohort":
+        return f"SELECT * FROM {texts.get(name, 'cohort_treated')}"
+    return sql_text(texts.get(name, name))
 
 
 def kept(engine: Engine, name: str) -> bool:
@@ -131,15 +142,17 @@ def on_postgresql(url: str) -> Iterator[Execute]:
         ("2019-Q2", "outside stays"),
         pytest.param("2019-Q2", "by product", marks=pytest.mark.slow),
         pytest.param("2019", "plain", marks=pytest.mark.slow),
+        pytest.param("2019", "exiting", marks=pytest.mark.slow),
+        pytest.param("2019", "since index", marks=pytest.mark.slow),
     ],
 )
 def test_every_text_gives_the_same_rows_on_three_engines(postgresql_url: str, variant: str, period: str) -> None:
     texts = VARIANTS[variant]
-    stay_days = StayDays.REMOVED if variant == "outside stays" else StayDays.COUNTED
+    definition = replace(DEFINITION, **DEFINITIONS.get(variant, {}))
     dimensions = {"product": ("one", "two")} if variant == "by product" else None
     with claims_of(random_persons(len(variant))) as engine:
         measures = ["days_covered", "enrolled_days"]
-        facts = facts_of(engine, replace(DEFINITION, stay_days=stay_days), period, measures, dimensions)
+        facts = facts_of(engine, definition, period, measures, dimensions)
         ours = own_rows(engine, texts)
         with on_sqlite() as sqlite, on_postgresql(postgresql_url) as postgresql:
             on_others = [rows_by_text(engine, execute, texts) for execute in (sqlite, postgresql)]

@@ -162,7 +162,7 @@ def test_without_matplotlib_the_command_says_which_extra_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
-    assert "pip install 'parley-exchange[plot]'" in refused(TUTORIAL, "--plot", tmp_path / "a.svg")
+    assert "pip install -c constraints.txt '.[plot]'" in refused(TUTORIAL, "--plot", tmp_path / "a.svg")
     assert not (tmp_path / "a.svg").exists()
 
 

@@ -9,7 +9,9 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -18,11 +20,10 @@ from adapters.preparation.cells import PreparedCells, make_cells
 from adapters.preparation.engine import Engine
 from adapters.preparation.register import (
     BEYOND_K,
+    PeriodsUnseen,
     Register,
-    RegisterExists,
     RegisterForeign,
     RegisterInUse,
-    RegisterMissing,
     RegisterUnreadable,
 )
 from contracts.periods import Grain, Period
@@ -31,7 +32,8 @@ from tests.support.facts import TREATED, a_feed, create_facts_by_hand
 
 FEED = a_feed({"sex": ["F", "M"]}, k=2)
 YEARS = [Period.parse(str(year), Grain.YEAR) for year in range(2008, 2012)]
-WHO = {"contract_id": "dsc-1", "population": "blueridge-members"}
+FIRST_IS_OVER = date(2009, 1, 1)
+WHO: dict[str, Any] = {"contract_id": "dsc-1", "population": "blueridge-members", "today": FIRST_IS_OVER}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,8 @@ def kept(
     """How many persons were kept in each run: a period, and a letter a member. Each run opens the register anew."""
     found = []
     for period, members in runs:
-        with Register.opened(engine, path, feed, YEARS[0], contract_id=contract_id, population="p") as register:
+        who = WHO | {"contract_id": contract_id}
+        with Register.opened(engine, path, feed, [period], **who) as register:
             found.append(prepare(engine, register, period, members).counts.kept)
     return found
 
@@ -67,7 +70,7 @@ def test_a_person_in_k_other_periods_is_out_of_any_further_one(engine: Engine, p
 
 
 def test_who_is_left_out_for_k_is_counted_last(engine: Engine, path: Path) -> None:
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO) as register:
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO) as register:
         for period in YEARS[:2]:
             prepare(engine, register, period, "ab")
         cells = prepare(engine, register, YEARS[2], "abc")
@@ -98,13 +101,13 @@ def test_periods_of_another_feed_contract_or_bound_take_no_room(engine: Engine, 
     assert kept(engine, path, [(YEARS[2], "a")]) == [0]
 
 
-def test_a_draft_and_what_is_proposed_of_it_share_their_room(engine: Engine, path: Path) -> None:
+def test_a_new_plan_gives_nobody_more_room(engine: Engine, path: Path) -> None:
     assert kept(engine, path, [(YEARS[0], "a"), (YEARS[1], "a")]) == [1, 1]
     assert kept(engine, path, [(YEARS[2], "a")], replace(FEED, generation="0" * 64)) == [0]
 
 
 def test_the_register_is_readable_by_its_owner_alone_and_holds_no_member_id(engine: Engine, path: Path) -> None:
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO) as register:
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO) as register:
         prepare(engine, register, YEARS[0], ["member-4711"])
         modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
         assert set(modes.values()) == {0o600}
@@ -125,48 +128,108 @@ def test_a_register_left_open_to_others_is_closed_to_them(engine: Engine, path: 
 def test_two_registers_have_hashes_of_their_own(engine: Engine, tmp_path: Path) -> None:
     hashes = set()
     for name in ("one", "two"):
-        with Register.opened(engine, tmp_path / name, FEED, YEARS[0], **WHO) as register:
+        with Register.opened(engine, tmp_path / name, FEED, YEARS[:1], **WHO) as register:
             prepare(engine, register, YEARS[0], "a")
             hashes |= {str(person) for (person,) in engine.rows("SELECT person FROM register.entries")}
     assert len(hashes) == 2
 
 
-def test_without_a_register_later_periods_are_refused_unless_it_is_said_to_be_new(engine: Engine, path: Path) -> None:
-    with pytest.raises(RegisterMissing, match="name the file"), Register.opened(engine, path, FEED, YEARS[1], **WHO):
-        pass
-    assert not path.exists()
-    with Register.opened(engine, path, FEED, YEARS[1], **WHO, new=True) as register:
-        assert register.not_noted_before(YEARS[1]) == (YEARS[0],)
+def over(last: Period) -> dict[str, Any]:
+    """On the day after this period."""
+    return WHO | {"today": last.last_day + timedelta(days=1)}
 
 
-@pytest.mark.parametrize(("k", "first"), [(2, YEARS[0]), (4, YEARS[3])])
-def test_a_register_is_made_unasked_where_nobody_can_be_in_k_periods_yet(
-    engine: Engine, path: Path, k: int, first: Period
+def run(
+    engine: Engine, path: Path, periods: Sequence[Period], today: Period, feed: FeedTerms = FEED, **said: Any
+) -> list[int]:
+    """Persons kept in each period, of one and the same person."""
+    with Register.opened(engine, path, feed, periods, **over(today), **said) as register:
+        return [prepare(engine, register, period, "a").counts.kept for period in periods]
+
+
+K1, Y = replace(FEED, k=1), YEARS
+
+
+def test_one_who_was_in_an_earlier_period_by_a_register_that_is_lost_gets_no_room_by_another_feed(
+    engine: Engine, path: Path
 ) -> None:
-    with Register.opened(engine, path, replace(FEED, k=k), first, **WHO) as register:
-        assert register.not_noted_before(first) == ()
-    assert path.exists()
+    """The other feed makes the register anew, and says nothing of who was in this one."""
+    other = replace(FEED, name="other", k=4)
+    assert run(engine, path, Y[:1], Y[0], K1) == [1]
+    path.unlink()
+    assert run(engine, path, Y[:2], Y[1], other) == [1, 1]
+    with pytest.raises(PeriodsUnseen, match=r"never saw 2008\.\.2009 of adherence"):
+        run(engine, path, Y[1:2], Y[1], K1)
 
 
-def test_periods_that_the_register_never_saw_are_named(engine: Engine, path: Path) -> None:
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO) as register:
-        prepare(engine, register, YEARS[0], "a")
-        assert prepare(engine, register, YEARS[1], "a").not_noted == ()
-        assert prepare(engine, register, YEARS[3], "a").not_noted == (YEARS[2],)
+def test_one_who_was_in_a_later_period_by_a_register_that_is_lost_gets_no_room_in_the_first(
+    engine: Engine, path: Path
+) -> None:
+    assert run(engine, path, Y[1:2], Y[1], K1, never_posted=Y[:2]) == [1]
+    path.unlink()
+    with pytest.raises(PeriodsUnseen, match=r"there is no register .*--never-posted 2008\.\.2009"):
+        run(engine, path, Y[:1], Y[1], K1)
+    assert not path.exists()
 
 
-def test_a_new_register_never_takes_the_place_of_one_that_is_there(engine: Engine, path: Path) -> None:
-    kept(engine, path, [(YEARS[0], "a")])
-    before = path.read_bytes()
-    with pytest.raises(RegisterExists), Register.opened(engine, path, FEED, YEARS[0], **WHO, new=True):
-        pass
-    assert path.read_bytes() == before
+def test_of_a_feed_that_is_new_to_a_register_every_period_that_is_over_is_vouched_for(
+    engine: Engine, path: Path
+) -> None:
+    """Not for those to be prepared alone: whichever was posted, persons may be in it."""
+    for said in ([], Y[:1], Y[1:2]):
+        with pytest.raises(PeriodsUnseen):
+            run(engine, path, Y[:2], Y[1], never_posted=said)
+    assert run(engine, path, Y[:2], Y[1], never_posted=Y[:2]) == [1, 1]
+
+
+def test_nothing_is_asked_where_nothing_else_can_have_been_posted(engine: Engine, path: Path) -> None:
+    for number, year in enumerate(Y):
+        assert run(engine, path, [year], year) == [1 if number < 2 else 0]
+
+
+def test_where_k_is_every_period_nothing_is_asked(engine: Engine, path: Path) -> None:
+    assert run(engine, path, Y[3:], Y[3], replace(FEED, k=4)) == [1]
+
+
+def test_what_the_payer_vouches_for_is_asked_once(engine: Engine, path: Path) -> None:
+    assert run(engine, path, Y[:1], Y[0]) == [1]
+    with pytest.raises(PeriodsUnseen, match="never saw 2009 of adherence"):
+        run(engine, path, Y[2:3], Y[2])
+    assert run(engine, path, Y[2:3], Y[2], never_posted=Y[1:2]) == [1]
+    assert run(engine, path, Y[3:], Y[3]) == [0]
+
+
+def test_periods_that_are_caught_up_with_need_no_word(engine: Engine, path: Path) -> None:
+    """All four are over: said once of a feed that is new, then one after the other, or several at once."""
+    assert run(engine, path, Y[:1], Y[3], never_posted=Y) == [1]
+    assert run(engine, path, Y[1:2], Y[3]) == [1]
+    assert run(engine, path, Y[2:], Y[3]) == [0, 0]
+
+
+def test_a_restatement_needs_every_period_that_may_have_been_posted(engine: Engine, path: Path) -> None:
+    """Of a register put back from a copy, a later period may be missing, with persons who get no more room."""
+    assert run(engine, path, Y[:1], Y[0], K1) == [1]
+    with pytest.raises(PeriodsUnseen, match="never saw 2009 of adherence"):
+        run(engine, path, Y[:1], Y[1], K1, restated=True)
+    with pytest.raises(PeriodsUnseen):
+        run(engine, path.with_name("other"), Y[:1], Y[0], K1, restated=True)
+    assert run(engine, path, Y[:1], Y[0], K1, restated=True) == [1]
+
+
+def test_a_register_put_back_from_a_copy_lacks_periods_that_nobody_vouched_for(engine: Engine, path: Path) -> None:
+    """What was said of later periods before they were prepared does not stay true."""
+    assert run(engine, path, Y[:1], Y[3], never_posted=Y) == [1]
+    copy = shutil.copy(path, path.with_name("copy"))
+    assert run(engine, path, Y[1:2], Y[3]) == [1]
+    shutil.copy(copy, path)
+    with pytest.raises(PeriodsUnseen, match="never saw 2009 of adherence"):
+        run(engine, path, Y[2:3], Y[3])
 
 
 def test_a_register_of_another_population_is_refused(engine: Engine, path: Path) -> None:
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO):
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO):
         pass
-    foreign = Register.opened(engine, path, FEED, YEARS[0], contract_id="dsc-1", population="lakeshore-members")
+    foreign = Register.opened(engine, path, FEED, YEARS[:1], **WHO | {"population": "lakeshore-members"})
     with pytest.raises(RegisterForeign, match="of blueridge-members, and not of lakeshore-members"), foreign:
         pass
 
@@ -175,8 +238,11 @@ def test_a_register_of_another_population_is_refused(engine: Engine, path: Path)
 def test_a_file_that_is_no_register_is_refused_and_left_alone(engine: Engine, path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(RegisterUnreadable), Register.opened(engine, path, FEED, YEARS[0], **WHO):
+    path.chmod(0o644)
+    with pytest.raises(RegisterUnreadable), Register.opened(engine, path, FEED, YEARS[:1], **WHO):
         pass
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert path.read_bytes() == content
 
 
@@ -184,28 +250,40 @@ def test_another_database_is_no_register(engine: Engine, path: Path) -> None:
     path.parent.mkdir()
     with duckdb.connect(str(path)) as other:
         other.execute("CREATE TABLE claims (member VARCHAR)")
-    with pytest.raises(RegisterUnreadable), Register.opened(engine, path, FEED, YEARS[0], **WHO):
+    path.chmod(0o644)
+    with pytest.raises(RegisterUnreadable), Register.opened(engine, path, FEED, YEARS[:1], **WHO):
         pass
     with pytest.raises(duckdb.Error):  # nothing stays attached
         engine.rows("FROM register.claims")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_link_to_nowhere_is_no_register_and_one_to_a_register_is_that_one(engine: Engine, path: Path) -> None:
+    assert kept(engine, path, [(YEARS[0], "a"), (YEARS[1], "a")]) == [1, 1]
+    link = path.with_name("link")
+    link.symlink_to(path)
+    assert kept(engine, link, [(YEARS[2], "a")]) == [0]
+    path.unlink()
+    with pytest.raises(RegisterUnreadable, match="link that leads nowhere"):
+        kept(engine, link, [(YEARS[0], "a")])
 
 
 def test_a_register_of_a_later_version_is_refused(engine: Engine, path: Path) -> None:
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO):
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO):
         engine.connection.execute("UPDATE register.about SET version = 2")
     with (
         pytest.raises(RegisterUnreadable, match="another version"),
-        Register.opened(engine, path, FEED, YEARS[0], **WHO),
+        Register.opened(engine, path, FEED, YEARS[:1], **WHO),
     ):
         pass
 
 
 def test_a_second_preparation_says_that_the_first_holds_the_register(engine: Engine, path: Path) -> None:
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO), Engine.opened(threads=1) as other:
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO), Engine.opened(threads=1) as other:
         begun = time.monotonic()
         with (
             pytest.raises(RegisterInUse),
-            Register.opened(other, path, FEED, YEARS[0], **WHO, wait_seconds=0.2),
+            Register.opened(other, path, FEED, YEARS[:1], **WHO, wait_seconds=0.2),
         ):
             pass
         assert time.monotonic() - begun >= 0.2
@@ -217,7 +295,7 @@ import os, sys
 from pathlib import Path
 from tests.unit.test_register import *
 with Engine.opened(threads=1) as engine:
-    with Register.opened(engine, Path(sys.argv[1]), FEED, YEARS[0], **WHO) as register:
+    with Register.opened(engine, Path(sys.argv[1]), FEED, YEARS[:1], **WHO) as register:
         if sys.argv[2] == "record":
             prepare(engine, register, YEARS[0], "a")
             prepare(engine, register, YEARS[1], "a")
@@ -235,7 +313,7 @@ def test_a_second_process_waits_until_the_first_has_ended(engine: Engine, path: 
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         holder.stdin.close()
-        with Register.opened(engine, path, FEED, YEARS[0], **WHO, wait_seconds=30) as register:
+        with Register.opened(engine, path, FEED, YEARS[:1], **WHO, wait_seconds=30) as register:
             assert prepare(engine, register, YEARS[0], "a").counts.kept == 1
 
 
@@ -243,18 +321,18 @@ def test_a_second_process_waits_until_the_first_has_ended(engine: Engine, path: 
 def test_what_was_recorded_outlives_a_process_that_is_killed_right_after(engine: Engine, path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", HOLDER, str(path), "record"], check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO) as register:
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO) as register:
         assert prepare(engine, register, YEARS[2], "a").counts.kept == 0
 
 
 def test_a_rehearsal_leaves_no_trace_and_counts_as_if_it_were_real(engine: Engine, path: Path) -> None:
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO, rehearsal=True) as register:
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO, rehearsal=True) as register:
         assert [prepare(engine, register, year, "a").counts.kept for year in YEARS[:3]] == [1, 1, 0]
     assert not path.parent.exists()
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO) as register:
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO) as register:
         prepare(engine, register, YEARS[0], "a")
     before = path.read_bytes()
-    with Register.opened(engine, path, FEED, YEARS[0], **WHO, rehearsal=True) as register:
+    with Register.opened(engine, path, FEED, YEARS[:1], **WHO, rehearsal=True) as register:
         assert [prepare(engine, register, year, "a").counts.kept for year in YEARS[1:]] == [1, 0, 0]
     assert path.read_bytes() == before
 
@@ -266,15 +344,6 @@ def test_nothing_half_made_is_left_where_a_register_cannot_be_made(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "link", full)
-    with pytest.raises(OSError, match="No space"), Register.opened(engine, path, FEED, YEARS[0], **WHO):
+    with pytest.raises(OSError, match="No space"), Register.opened(engine, path, FEED, YEARS[:1], **WHO):
         pass
     assert [file.name for file in path.parent.iterdir()] == ["register.lock"]
-
-
-def test_a_register_put_back_from_a_copy_is_noticed_by_the_periods_it_lacks(engine: Engine, path: Path) -> None:
-    kept(engine, path, [(YEARS[0], "a")])
-    copy = shutil.copy(path, path.with_name("copy"))
-    kept(engine, path, [(YEARS[1], "a")])
-    shutil.copy(copy, path)
-    with Register.opened(engine, path, FEED, YEARS[2], contract_id="dsc-1", population="p") as register:
-        assert prepare(engine, register, YEARS[2], "a").not_noted == (YEARS[1],)

@@ -30,7 +30,7 @@ def placed(
     definition: FeedDefinition = TREATED,
 ) -> tuple[str | None, list[str] | None]:
     """The rule that leaves the person out, and the values of the stratum."""
-    create_facts_by_hand(engine, [{"member": "m", **person}])
+    create_facts_by_hand(engine, [{"member": "m", **person}], YEAR_2009)
     create_placed(engine, a_feed(vocabularies), definition, YEAR_2009)
     ((excluded_by, stratum),) = engine.rows("SELECT excluded_by, stratum FROM placed")
     if stratum is None:

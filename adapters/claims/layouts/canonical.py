@@ -7,14 +7,19 @@ file but fills.
 from typing import Final
 
 from adapters.claims.layouts.layout import Layout, RawFile
-from adapters.claims.model import TABLES, ClaimsColumn, ClaimsTable, ColumnType
+from adapters.claims.model import TABLES, ClaimsColumn, ClaimsTable
 
 
 def file_column(column: ClaimsColumn) -> str:
     """What a column of the model is called in a file: `fill_date` for fill_day, `allowed` for allowed_cents."""
-    if column.type is ColumnType.DAY:
-        return column.name.removesuffix("_day") + "_date"
-    return column.name.removesuffix("_cents")
+    return column_in_files(column.name)
+
+
+def column_in_files(name: str) -> str:
+    """The same by a column's name in the model."""
+    if name.endswith("_day"):
+        return name.removesuffix("_day") + "_date"
+    return name.removesuffix("_cents")
 
 
 def _select(table: ClaimsTable) -> str:

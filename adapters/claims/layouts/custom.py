@@ -16,6 +16,7 @@ docs/reference/claims.md says every key.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -71,33 +72,44 @@ def custom_layout(content: bytes) -> Layout:
         line = f"line {refused.line}: " if refused.line else ""
         raise MappingInvalid([Fault("", "yaml_invalid", f"{line}{refused}")]) from None
     whole = Place(document, "", [])
-    files, selects = _read_whole(whole)
+    tables = _read_whole(whole)
     if whole.faults:
         raise MappingInvalid(whole.faults)
-    dropped = isinstance(document, Mapping) and document.get("equal_rows") == _DROPPED
-    return Layout("custom", 1, files, selects, hashlib.sha256(content).hexdigest(), equal_rows_dropped=dropped)
+    return Layout(
+        "custom",
+        1,
+        files=tuple(table.file for table in tables),
+        selects={table.file.name: table.select for table in tables},
+        sha256=hashlib.sha256(content).hexdigest(),
+        equal_rows_dropped=isinstance(document, Mapping) and document.get("equal_rows") == _DROPPED,
+        date_formats={name: formats for table in tables for name, formats in table.date_formats.items()},
+    )
 
 
-def _read_whole(whole: Place) -> tuple[tuple[RawFile, ...], dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _MappedTable:
+    file: RawFile
+    select: str
+    date_formats: Mapping[str, tuple[str, ...]]
+
+
+def _read_whole(whole: Place) -> list[_MappedTable]:
     fields = whole.fields(("tables", "equal_rows", *_FILE_KEYS, *_VALUE_KEYS))
     _read_one(fields.get("equal_rows"), _EQUAL_ROWS)
     if "tables" not in fields:
         whole.fault("key_missing", "write `tables`, with at least `fills`")
-        return (), {}
+        return []
     tables = fields["tables"].fields(table.name for table in TABLES)
     if FILLS.name not in tables:
         fields["tables"].fault("key_missing", "write `fills`: nothing can be prepared without dispensed prescriptions")
     defaults = read_defaults(fields, Defaults())
-    read = {
-        table.name: _read_table(tables[table.name], table, fields, defaults) for table in TABLES if table.name in tables
-    }
-    found = {name: both for name, both in read.items() if both is not None}
-    return tuple(raw for raw, _ in found.values()), {name: select for name, (_, select) in found.items()}
+    read = [_read_table(tables[table.name], table, fields, defaults) for table in TABLES if table.name in tables]
+    return [table for table in read if table is not None]
 
 
 def _read_table(
     place: Place, table: ClaimsTable, above: Mapping[str, Place], defaults: Defaults
-) -> tuple[RawFile, str] | None:
+) -> _MappedTable | None:
     fields = place.fields(_TABLE_KEYS)
     missing = [key for key in ("file", "columns") if key not in fields]
     if missing:
@@ -116,7 +128,9 @@ def _read_table(
     )
     values = [f"{column.sql} AS {name}" for name, column in columns.items()]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return raw, f"SELECT {', '.join([*values, 'source_file', 'source_row'])} FROM raw_{table.name}{where}"  # noqa: S608
+    select = f"SELECT {', '.join([*values, 'source_file', 'source_row'])} FROM raw_{table.name}{where}"  # noqa: S608
+    formats = {f"{table.name}.{name}": column.date_formats for name, column in columns.items() if column.date_formats}
+    return _MappedTable(raw, select, formats)
 
 
 def _read_columns(place: Place, table: ClaimsTable, defaults: Defaults) -> dict[str, MappedColumn]:

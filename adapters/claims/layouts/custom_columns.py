@@ -34,10 +34,11 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class MappedColumn:
-    """sql: its value; columns: of the payer's file that it needs."""
+    """sql: its value; columns: of the payer's file that it needs; date_formats: those it is read in."""
 
     sql: str
     columns: tuple[str, ...]
+    date_formats: tuple[str, ...] = ()
 
 
 def read_column(place: Place, column: ClaimsColumn, defaults: Defaults) -> MappedColumn | None:
@@ -103,8 +104,8 @@ def _of_file(
 ) -> MappedColumn:
     sql = _mapped(identifier(name), values)
     if column.type is ColumnType.DAY and defaults.date_formats:
-        sql = _date(sql, defaults.date_formats)
-    elif column.type is ColumnType.WHOLE:
+        return MappedColumn(_date(sql, defaults.date_formats), (name,), defaults.date_formats)
+    if column.type is ColumnType.WHOLE:
         sql = _number(sql, defaults.decimal_mark)
         if column.name.endswith("_cents") and defaults.money == "cents":
             sql = _money_of_cents(sql)

@@ -1,7 +1,7 @@
 """What a layout is: the files it expects, and one SELECT for each table of the canonical model that it can give."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Layout:
     the text of a date or time (2008-02-29, 20080229, 2008-02-29T11:59:00Z) or a date of the engine; money is decimal
     text in units of money, also as `allowed_cents`; codes are a list or text with blanks between them, each
     `system|code`. A column that is left out, or NULL as it stands, is not given. `as_of`, beside the columns of
-    members, says which of several rows of one member is the later one.
+    members, says which of several rows of one member is the later one. date_formats: by `table.column`, those in which
+    a layout reads dates where they are not the above.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Layout:
     selects: Mapping[str, str]
     sha256: str | None = None
     equal_rows_dropped: bool = False
+    date_formats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

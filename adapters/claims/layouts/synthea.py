@@ -46,7 +46,7 @@ _ENROLMENT: Final = """
 _FILLS: Final = f"""
     WITH orders AS (
       SELECT *, STOP IS NULL AS going_on, try_cast(left(START, 10) AS DATE) AS start_date,
-        try_cast(left(STOP, 10) AS DATE) AS stop_date, try_cast(TOTALCOST AS DECIMAL(18, 2)) AS cost,
+        try_cast(left(STOP, 10) AS DATE) AS stop_date, try_cast(TOTALCOST AS DECIMAL(15, 2)) AS cost,
         CASE WHEN try_cast(DISPENSES AS BIGINT) BETWEEN 0 AND {MOST_DISPENSES} THEN CAST(DISPENSES AS BIGINT)
           END AS dispensed
       FROM raw_medications),

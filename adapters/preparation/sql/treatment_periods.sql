@@ -1,7 +1,8 @@
 -- The treatment period of a member (PQA): from the index to the last day of the window, of the period, of the span of
 -- enrolment that holds the index, or of life (at which spans end), whichever comes first; first_day and last_day are
--- those of its days that lie in the period.
--- is_whole: by the period's end nothing of the window lies ahead, so that the person can be judged by the whole of it.
+-- those of its days that lie in the period. With a window of days from the index they are its first and last of all,
+-- before the period or after it too: the person is counted once, for the whole of it (see treatments).
+-- is_whole: nothing of the window lies before the period or after it, so that the person can be judged by the whole.
 -- holds_window: every fill of the window is in it and in the period, so that no fill has to be looked at again (unless
 -- more than two dates of fills are asked for, which first and last do not tell).
 SELECT
@@ -32,17 +33,16 @@ FROM (
         CASE
             WHEN asked.window_days IS NULL AND asked.window_first_day < asked.first_day THEN 0
             WHEN asked.window_days IS NULL AND asked.window_last_day > asked.last_day THEN 0
-            WHEN indexes.index_day + asked.window_days - 1 > asked.last_day THEN 0
             ELSE 1
         END AS is_whole,
-        CASE WHEN indexes.index_day < asked.first_day THEN asked.first_day ELSE indexes.index_day END AS first_day,
         CASE
-            WHEN enrolled_spans.last_day <= asked.last_day
-                AND enrolled_spans.last_day <= indexes.index_day + coalesce(asked.window_days, 366) - 1
+            WHEN asked.window_days IS NULL AND indexes.index_day < asked.first_day THEN asked.first_day
+            ELSE indexes.index_day
+        END AS first_day,
+        CASE
+            WHEN enrolled_spans.last_day < coalesce(indexes.index_day + asked.window_days - 1, asked.last_day)
                 THEN enrolled_spans.last_day
-            WHEN indexes.index_day + asked.window_days - 1 < asked.last_day
-                THEN indexes.index_day + asked.window_days - 1
-            ELSE asked.last_day
+            ELSE coalesce(indexes.index_day + asked.window_days - 1, asked.last_day)
         END AS last_day
     FROM indexes
     CROSS JOIN asked

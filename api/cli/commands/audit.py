@@ -12,7 +12,6 @@ import click
 from adapters.client.exchange import ExchangeClient
 from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.files import PRIVATE_MODE, read_json, write_new
-from api.cli.operating import operating
 from api.cli.output import Failure, say, say_json, say_table, tell
 from api.cli.receipts import require_keys, verify_signed
 from contracts.audit.chain import Broken, is_hash
@@ -119,6 +118,8 @@ def verify(file: Path | None, since: str | None, keys_file: Path | None) -> None
 
 
 def _verify_database() -> None:
+    from api.cli.operating import operating  # the server's, which a party does without
+
     with operating() as database:
         found = verify_books(database)
     if found.broken:

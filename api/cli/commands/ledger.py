@@ -10,11 +10,9 @@ import click
 from adapters.client.exchange import ExchangeClient, ProblemAnswered
 from api.cli.calling import WHO_CALLS, as_client, calling, chosen_contract, client_options, contract_argument
 from api.cli.commands.reconcile import reconcile, witness
-from api.cli.operating import operating
 from api.cli.output import Failure, loss_text, say, say_json, say_paragraph, say_table
-from api.schemas.ledger import read_entries
-from api.schemas.submissions import nano_json
 from contracts.ledger.entries import EntryKind
+from contracts.ledger.reading import read_entries
 from contracts.ledger.recomputing import ContractKey, Difference, recompute
 from contracts.ledger.verifying import Verification, Verified, VerifiedRows, verify_ledgers
 from contracts.parties import JsonObject
@@ -66,6 +64,8 @@ def verify(
     """
     unread: list[ContractKey] = []
     if contract is None:
+        from api.cli.operating import operating  # the server's, which a party does without
+
         with operating() as database:
             found = verify_ledgers(database, population)
     elif population is not None:
@@ -171,7 +171,7 @@ def _verified_json(verified: Verified) -> JsonObject:
         "entries": verified.entries,
         "releases": verified.releases,
         "unreleased_submissions": verified.unreleased,
-        "loss": nano_json(verified.loss_nano),
+        "loss": {"rho_nano": verified.loss_nano, "rho": rho_text(verified.loss_nano)},
         "differences": [asdict(difference) for difference in verified.differences],
     }
 

@@ -1,10 +1,9 @@
 """`parley prepare`."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -17,35 +16,45 @@ from adapters.preparation.cells import CellsTooLarge, FactsRepeated
 from adapters.preparation.engine import MEMORY_DEFAULT, Engine
 from adapters.preparation.manifest import Prepared
 from adapters.preparation.persons_file import write_persons
-from adapters.preparation.preparing import NotPrepared, PeriodPrepared, Preparation, prepare_periods, read_folder
-from adapters.preparation.register import RegisterRefused
-from adapters.preparation.summary import LOCAL
+from adapters.preparation.preparing import (
+    NotPrepared,
+    PeriodPrepared,
+    Preparation,
+    opened_register,
+    prepare_periods,
+    read_folder,
+    require_fitting,
+)
+from adapters.preparation.register import Register, RegisterRefused
 from api.cli.calling import WHO_CALLS, calling, client_options
 from api.cli.commands.submit import say_receipt
-from api.cli.output import Failure, say_json, tell
+from api.cli.output import Failure, fault_lines, say, say_json, sentence, tell
 from api.cli.preparation_input import (
+    checked_memory,
     chosen_periods,
-    fault_lines,
     population_of,
     read_layout,
     read_prepared,
     register_path,
 )
-from api.cli.preparation_output import (
-    CellsFiles,
-    cells_files,
-    period_document,
-    persons_file,
+from api.cli.preparation_output import CellsFiles, cells_files, outcome_document, period_document, persons_file
+from api.cli.preparation_posting import post_prepared, require_postable
+from api.cli.preparation_text import (
     say_claims,
+    say_definitions,
     say_next,
     say_period,
     say_remaining,
+    tell_alarms,
+    tell_left,
+    tell_register,
+    tell_warnings,
 )
-from api.cli.preparation_posting import post_prepared, require_postable
 from api.cli.progress import progress_of
 from api.cli.undisturbed import said_plainly, stopping_in_order
 from contracts.parties import JsonObject
 from contracts.periods import Period
+from contracts.refusals import Fault
 
 EPILOG: Final = """\b
 Examples:
@@ -58,7 +67,6 @@ Examples:
   parley prepare ... --periods 2025-01..2025-06 --out cells/     (a file a period)
   parley prepare ... --periods all --dry-run                     (who remains after each rule)
   parley prepare ... --periods 2025-01 --submit                  (no file; needs a profile, as submit does)"""
-_MEMORY: Final = re.compile(r"[0-9]+(\.[0-9]+)?\s*[KMGT]i?B", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class Options:
     off_limits: tuple[Path, ...]
     organisation: str | None
     register: Path | None
-    new_register: bool
+    never_posted: str | None
     restatement: int
     out: Path | None
     submit: bool
@@ -91,12 +99,6 @@ class Options:
     url: str
     client_id: str | None
     client_key: Path | None
-
-
-def _memory(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not _MEMORY.fullmatch(value):
-        raise click.BadParameter("write it like 3GB or 500MB")
-    return value
 
 
 @click.command(epilog=EPILOG)
@@ -142,7 +144,11 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str) ->
     type=click.Path(path_type=Path),
     help="Who was in which period before; by default one file of yours for each population.",
 )
-@click.option("--new-register", is_flag=True, help="Begin one, though earlier periods exist: none was ever posted.")
+@click.option(
+    "--never-posted",
+    metavar="PERIODS",
+    help="Periods that the register never saw, and that nobody ever posted: your word.",
+)
 @click.option(
     "--restatement",
     type=click.IntRange(min=0),
@@ -157,7 +163,9 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str) ->
     help="The cells file: .parquet, .arrow, .csv or .json; a folder for several periods.",
 )
 @click.option("--submit", is_flag=True, help="Post the cells, without a file.")
-@click.option("--dry-run", is_flag=True, help="Show how many members remain after each rule. Nothing is written.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show who remains after each rule, and how many the bounds cut. Nothing is written."
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @click.option("--empty", is_flag=True, help="With --submit: post a period in which there is nobody, too.")
 @click.option("--submission-id", type=click.UUID, help="With --submit: the id of a submission whose answer was lost.")
@@ -169,7 +177,12 @@ def _memory(_context: click.Context, _parameter: click.Parameter, value: str) ->
 )
 @click.option("--strict", is_flag=True, help="Any row at fault is fatal.")
 @click.option(
-    "--memory", default=MEMORY_DEFAULT, show_default=True, metavar="SIZE", callback=_memory, help="The most it takes."
+    "--memory",
+    default=MEMORY_DEFAULT,
+    show_default=True,
+    metavar="SIZE",
+    callback=checked_memory,
+    help="The most it takes; 200MB at least.",
 )
 @click.option(
     "--spill",
@@ -192,12 +205,16 @@ def prepare(**given: Any) -> None:
     prepared = read_prepared(
         options.contract, options.feed, layout, options.definitions, options.off_limits, options.restatement
     )
-    periods = chosen_periods(prepared.feed, options.periods, datetime.now(UTC).date())
+    wanted = _wanted(options, prepared, datetime.now(UTC).date())
     with stopping_in_order(), said_plainly(), ExitStack() as at_the_end:
-        destination = _decide(at_the_end, options, prepared, periods)
+        destination = _decide(at_the_end, options, prepared, wanted.periods)
         engine = at_the_end.enter_context(Engine.opened(options.spill, options.memory))
         with _refused_plainly():
-            _run(engine, options, _wanted(options, prepared), periods, destination)
+            warnings = require_fitting(engine, wanted)
+            tell_warnings(warnings)
+            register = at_the_end.enter_context(opened_register(engine, wanted))
+            tell_register(wanted, register)
+            _run(engine, options, wanted, register, destination, warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,52 +254,72 @@ def _decide(at_the_end: ExitStack, options: Options, prepared: Prepared, periods
     return Destination(None, client)
 
 
-def _wanted(options: Options, prepared: Prepared) -> Preparation:
+def _wanted(options: Options, prepared: Prepared, today: date) -> Preparation:
+    """Raises Failure."""
     population = population_of(prepared.terms, options.organisation)
+    over_by = today if prepared.digest else date.max  # a draft is tried out with claims of any time
+    never_posted = options.never_posted
     return Preparation(
         prepared=prepared,
         claims=options.claims,
         population=population,
         register=options.register or register_path(population),
-        new_register=options.new_register,
-        rehearsal=options.dry_run,
+        periods=chosen_periods(prepared.feed, options.periods, over_by),
+        today=today,
+        never_posted=chosen_periods(prepared.feed, never_posted, today, "--never-posted") if never_posted else (),
+        dry=options.dry_run,
         strict=options.strict,
         with_persons=options.persons is not None,
     )
 
 
 def _run(
-    engine: Engine, options: Options, wanted: Preparation, periods: Sequence[Period], destination: Destination
+    engine: Engine,
+    options: Options,
+    wanted: Preparation,
+    register: Register,
+    destination: Destination,
+    warnings: Sequence[Fault],
 ) -> None:
-    step = _step(engine)
+    step, prepared = _step(engine), wanted.prepared
     report = read_folder(engine, wanted, step)
+    tell_alarms(report.alarms)
     if not options.as_json:
+        say_definitions(prepared)
         say_claims(report)
-    documents = []
-    for each in prepare_periods(engine, wanted, periods, step):
-        documents.append(_deliver(options, wanted.prepared, each, destination))
+    documents: list[JsonObject] = []
+    written: list[tuple[PeriodPrepared, Path]] = []
+    try:
+        for each in prepare_periods(engine, wanted, register, step):
+            tell_alarms(each.summary.alarms)
+            path = destination.files.write(prepared.feed, each) if destination.files else None
+            documents.append(_deliver(options, prepared, each, path, destination.client))
+            written += [(each, path)] if path else []
+    except BaseException:
+        tell_left(wanted, len(documents))
+        raise
+    if written and not options.as_json:
+        say_next(prepared, written)
     if options.persons is not None:
         write_persons(engine, options.persons, replace=options.overwrite)
         tell(f"{options.persons} holds a row for each person: it must never leave your premises.")
     if options.as_json:
-        say_json({"local": LOCAL, "claims": report.document(), "periods": documents})
+        say_json(outcome_document(prepared, report, warnings, documents))
 
 
-def _deliver(options: Options, prepared: Prepared, each: PeriodPrepared, destination: Destination) -> JsonObject:
-    """One period to where it goes, and what is said of it."""
-    feed, path, receipt = prepared.feed, None, None
-    if destination.files is not None:
-        path = destination.files.write(feed, each)
-    if destination.client is not None:
-        receipt = post_prepared(
-            destination.client, feed, each, empty=options.empty, submission_id=options.submission_id
-        )
+def _deliver(
+    options: Options, prepared: Prepared, each: PeriodPrepared, path: Path | None, client: ExchangeClient | None
+) -> JsonObject:
+    """What is said of one period, and its way to an exchange."""
     if not options.as_json:
-        (say_remaining if options.dry_run else say_period)(feed, each)
+        (say_remaining if options.dry_run else say_period)(prepared, each)
         if path is not None:
-            say_next(feed, each, path)
-        if receipt is not None:
-            say_receipt(receipt)
+            say(f"Cells:    {path}")
+    receipt = None
+    if client is not None:
+        receipt = post_prepared(client, prepared.feed, each, empty=options.empty, submission_id=options.submission_id)
+    if receipt is not None and not options.as_json:
+        say_receipt(receipt)
     return period_document(each, path, receipt)
 
 
@@ -299,4 +336,4 @@ def _refused_plainly() -> Iterator[None]:
     except NotPrepared as refused:
         raise Failure(str(refused), fault_lines(refused.faults)) from None
     except (ClaimsUnreadable, RegisterRefused, CellsTooLarge, FactsRepeated) as refused:
-        raise Failure(f"{str(refused).removesuffix('.')}.") from None
+        raise Failure(sentence(str(refused))) from None

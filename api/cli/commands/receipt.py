@@ -20,7 +20,7 @@ from api.cli.receipts import (
     say_verified,
     verify_signed,
 )
-from api.schemas.ledger import read_entries
+from contracts.ledger.reading import read_entries
 from contracts.parties import JsonObject
 from contracts.receipts import ReceiptKind, missing_from_ledger
 

@@ -2,9 +2,7 @@
 
 import click
 
-from api.cli.operating import checked, reconciling
 from api.cli.output import Failure, say
-from api.schemas.contracts import ReasonSchema
 from contracts.ledger.entries import Entry
 from contracts.ledger.reconciling import Gap, Reconciling, Survey
 from contracts.ledger.witnessing import Head
@@ -30,6 +28,8 @@ def reconcile(population: str | None, organisation: str | None, reason: str | No
         raise click.UsageError("--yes needs --reason: it stays in the ledger.")
     if organisation and not population:
         raise click.UsageError("--organisation goes with --population.")
+    from api.cli.operating import reconciling  # the server's, which a party reads its ledger without
+
     reason = _checked(reason)
     with reconciling() as operator:
         found = operator.survey(population)
@@ -54,6 +54,8 @@ def witness(begin: bool, reason: str | None) -> None:
     """
     if reason is not None and not begin:
         raise click.UsageError("--reason goes with --begin.")
+    from api.cli.operating import reconciling  # the server's, which a party reads its ledger without
+
     reason = _checked(reason)
     with reconciling() as operator:
         if begin:
@@ -72,6 +74,9 @@ def say_begun(operator: Reconciling, reason: str | None) -> None:
 
 def _checked(reason: str | None) -> str | None:
     """As the API takes reasons. Raises Failure."""
+    from api.cli.operating import checked
+    from api.schemas.contracts import ReasonSchema
+
     return None if reason is None else str(checked(ReasonSchema(), reason=reason)["reason"])
 
 

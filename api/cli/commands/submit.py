@@ -11,6 +11,7 @@ from adapters.client.exchange import ExchangeClient
 from adapters.preparation.writing import CellsLabel, encode_posted
 from api.cli.calling import as_client, chosen_contract
 from api.cli.cells import TABLE_SUFFIXES, find_label, find_release, read_whole_period
+from api.cli.files_in_order import contract_and_files, in_order, post_in_order
 from api.cli.output import Failure, refusal_failure, say, say_json, tell
 from contracts.decisions import get_period
 from contracts.parties import JsonObject
@@ -19,7 +20,7 @@ from contracts.submissions.restating import require_due
 from contracts.terms import FeedTerms, Measured, read_terms
 
 EPILOG = """\b
-FILE is one of
+Each FILE is one of
   what `parley prepare` wrote; it says itself what it is of       .parquet, .arrow
   {"rows": [{"region": "south", "members": 12}, ...]}             .json
   {"columns": {"region": ["south", ...], "members": [12, ...]}}   .json
@@ -30,13 +31,14 @@ Strata that are absent are zero. Post the true counts: the exchange adds the noi
 \b
 Examples:
   parley submit cells.parquet
+  parley submit cells/*.parquet                                   (several periods, the earliest first; or: cells/)
   parley submit dsc-helixor-adherence --feed fills --period 2025-01 fills-2025-01.csv
   parley submit dsc-helixor-adherence release-2025-01.json        (it says feed, period and id itself)
   parley submit --feed fills --period 2025-01 fills-2025-01.csv   (of the contract of your profile)"""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("words", metavar="[CONTRACT] FILE", nargs=-1, required=True)
+@click.argument("words", metavar="[CONTRACT] FILE...", nargs=-1, required=True)
 @click.option("--feed", help="Which feed of the contract. Needed for cells, unless the file says it.")
 @click.option(
     "--period", help="Which period of it: 2025-03, 2025-Q1 or 2025. Needed for cells, unless the file says it."
@@ -61,25 +63,37 @@ def submit(
     as_json: bool,
     **of_cells: Any,
 ) -> None:
-    """Post one whole period of a feed: it is debited, noised once and stored; exact numbers are forgotten.
+    """Post whole periods of a feed: each is debited, noised once and stored; exact numbers are forgotten.
 
     Cells, period and restatement are checked here first, against the contract; faulty ones are not sent. Needs the
-    scopes contracts.read and submissions.write. CONTRACT may be left out where your profile has one.
+    scopes contracts.read and submissions.write. CONTRACT may be left out where the file or your profile says it.
+    Several files, or a folder of them, are posted in the order of their periods, up to the first that is refused.
     """
-    if len(words) > 2:
-        raise click.UsageError("Name one contract and one file.")
-    named, file = words[0] if len(words) > 1 else None, Path(words[-1])
+    named, files = contract_and_files(words)
+    if len(files) == 1:
+        receipt = _submit_one(client, named, files[0], of_cells)
+        (say_json if as_json else say_receipt)(receipt)
+        return
+    if given := _given(of_cells):
+        raise click.UsageError(f"Of several files each says itself what it is of: leave --{given} out.")
+    receipts: list[JsonObject] = []
+    for receipt in post_in_order(in_order(files), lambda file: _submit_one(client, named, file, of_cells)):
+        if receipts and not as_json:
+            say()
+        if not as_json:
+            say_receipt(receipt)
+        receipts.append(receipt)
+    if as_json:
+        say_json({"receipts": receipts})
+
+
+def _submit_one(client: ExchangeClient, named: str | None, file: Path, of_cells: dict[str, Any]) -> JsonObject:
     label = find_label(file)
     contract_id = chosen_contract(named or (label.contract_id if label else None))
     release = find_release(file)
     if release is not None:
-        receipt = _submit_release(client, contract_id, release, of_cells)
-    else:
-        receipt = _submit_cells(client, contract_id, file, label, **of_cells)
-    if as_json:
-        say_json(receipt)
-    else:
-        say_receipt(receipt)
+        return _submit_release(client, contract_id, release, of_cells)
+    return _submit_cells(client, contract_id, file, label, **of_cells)
 
 
 def _submit_cells(
@@ -145,12 +159,16 @@ def _own_id(label: CellsLabel | None, feed: str, period: str, restatement: int |
 def _submit_release(
     client: ExchangeClient, contract_id: str, release: JsonObject, of_cells: dict[str, object]
 ) -> JsonObject:
-    given = [name for name, value in of_cells.items() if value is not None and value is not False]
-    if given:
-        option = given[0].replace("_", "-")
-        raise click.UsageError(f"A release says itself what it is of: leave --{option} out.")
+    if given := _given(of_cells):
+        raise click.UsageError(f"A release says itself what it is of: leave --{given} out.")
     tell(f"Submission id: {release.get('submission_id')} (if no answer comes, post the same file again)")
     return client.submit_release(contract_id, release)
+
+
+def _given(of_cells: dict[str, object]) -> str | None:
+    """The first option that was given of those that say what cells are of."""
+    given = (name for name, value in of_cells.items() if value is not None and value is not False)
+    return next((name.replace("_", "-") for name in given), None)
 
 
 def require_due_here(feed: FeedTerms, period: str, restatement: int) -> None:
