@@ -177,6 +177,7 @@ def drip_through(sender: socket.socket, receiver: socket.socket) -> None:
         assert receiver.recv(1) == b"a"
 
 
+@pytest.mark.slow
 def test_clients_that_do_not_hang_up_when_told_to_hold_nobody_up(migrated_sqlite_url: str, tmp_path: Path) -> None:
     small = SmallExchange(migrated_sqlite_url, settings_changes=server_keys())
     with live_server(small, tmp_path / "log") as live, ExitStack() as lingering:

@@ -101,6 +101,7 @@ def test_metrics_are_no_part_of_the_public_api_and_served_nowhere_unless_a_port_
     assert read_settings({**plain, "PARLEY_METRICS_PORT": "9000"}).metrics_host == "127.0.0.1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_page_and_folder_go_with_the_exchange_however_it_went(
     sqlite_exchange: SmallExchange, tmp_path: Path, number: int

@@ -261,7 +261,9 @@ def test_a_period_is_posted_under_the_contract_of_the_profile_and_one_word_is_th
 
     assert "Which contract? Name it first" in nobody.refused("submit", cells, *words, "--profile", "bare", exit_code=2)
     assert "Missing argument" in nobody.refused("submit", *words, exit_code=2)
-    assert "one contract and one file" in nobody.refused("submit", CONTRACT, cells, cells, *words, exit_code=2)
+    assert "Of several files each says itself what it is of" in nobody.refused(
+        "submit", CONTRACT, cells, cells, *words, exit_code=2
+    )
     assert "no such contract" in nobody.refused("submit", "dsc-other", cells, *words)
     assert "fills 2025-02" in nobody.done("submit", cells, *words)
     assert "(period-taken)" in nobody.refused("submit", CONTRACT, cells, *words)

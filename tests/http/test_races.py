@@ -34,6 +34,7 @@ def agreed(migrated_url: str) -> Iterator[SmallExchange]:
     small.wiring.database.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("threads", "periods"), [(4, 10), pytest.param(16, 24, marks=pytest.mark.slow)])
 def test_four_processes_of_many_threads_never_overdraw_an_account_and_lose_no_entry(
     agreed: SmallExchange, threads: int, periods: int

@@ -92,6 +92,7 @@ def check_facts(engine: Engine, worlds: tuple[list[Run], list[Run]]) -> None:
     assert all(exchange_takes(FEED, prepared) for _, prepared in (*without, *with_person))
 
 
+@pytest.mark.slow
 @settings(max_examples=6)
 @given(two_worlds())
 def test_whatever_the_facts_of_one_more_person_the_cells_move_within_bounds(

@@ -79,7 +79,7 @@ class OtherSigma:
 def swaps_the_sigmas_of_two_margins(
     plan: MeasurementPlan, dimensions: Dimensions, tables: Tables, noise: NoiseSource
 ) -> Draws:
-    small, large = _draw(plan, "stays@sex"), _draw(plan, "stays@")
+    small, large = _draw(plan, "stays@region,sex"), _draw(plan, "stays@region")
     others = [draw for draw in plan.draws if draw not in (small, large)]
     swapped = (replace(small, sigma=large.sigma), replace(large, sigma=small.sigma))
     return draw_release(MeasurementPlan((*others, *swapped)), dimensions, tables, noise)
