@@ -111,11 +111,14 @@ def _periods(feed: FeedTerms, text: str, today: date) -> list[Period]:
     return list(both)
 
 
-def population_of(terms: Terms, organisation: str | None) -> str:
-    """Whose register it is: each population has its own. Raises Failure for an organisation that posts nothing, and
-    where there are several payers and none is named."""
+def population_of(terms: Terms, organisation: str | None, *, of_one: bool = True) -> str:
+    """Whose register it is: each population has its own. of_one: no other register will do, since who is in it decides
+    who has room. Raises Failure for an organisation that posts nothing, and then where none of several payers is named.
+    """
     payers = {party.organisation: party.population for party in terms.parties if party.role is Role.PAYER}
     named = ", ".join(payers) or "nobody"
+    if organisation is None and len(payers) > 1 and not of_one:
+        return f"payer-of-{terms.id}"
     if organisation is None and len(payers) != 1:
         raise Failure(f"The payers of {terms.id} are {named}: say with --organisation which of them you are.")
     if organisation is not None and organisation not in payers:

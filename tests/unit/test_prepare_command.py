@@ -186,6 +186,7 @@ def test_the_register_is_of_ones_own_population(terms: Terms) -> None:
     assert population_of(terms, "sierra") == "sierra-members"
     with pytest.raises(ClickException, match="are blueridge, lakeshore, sierra: say with --organisation"):
         population_of(terms, None)
+    assert population_of(terms, None, of_one=False) == "payer-of-dsc-small"
     alone = replace(terms, parties=tuple(party for party in terms.parties if party.organisation in ("sierra", "helix")))
     assert population_of(alone, None) == "sierra-members"
     with pytest.raises(ClickException, match="helix is no payer"):

@@ -136,7 +136,9 @@ class Options:
     help="A list of codes; claims that carry one are dropped before anything is computed. Repeat it for several.",
 )
 @click.option(
-    "--organisation", metavar="ID", help="Which payer of the contract you are, for the register; where it has several."
+    "--organisation",
+    metavar="ID",
+    help="Which payer of the contract you are, where it has several and a person is in some periods only.",
 )
 @click.option(
     "--register",
@@ -256,7 +258,8 @@ def _decide(at_the_end: ExitStack, options: Options, prepared: Prepared, periods
 
 def _wanted(options: Options, prepared: Prepared, today: date) -> Preparation:
     """Raises Failure."""
-    population = population_of(prepared.terms, options.organisation)
+    may_run_out = prepared.digest is not None and prepared.feed.k < len(prepared.feed.periods)
+    population = population_of(prepared.terms, options.organisation, of_one=may_run_out)
     over_by = today if prepared.digest else date.max  # a draft is tried out with claims of any time
     never_posted = options.never_posted
     return Preparation(
