@@ -11,10 +11,11 @@ from contracts.parties import JsonObject
 _PATH: Final = "/v1/contracts/{contract_id}/submissions"
 _ENVELOPE: Final = ("submission_id", "feed", "period", "restatement", "contract_version")
 _NEEDED: Final = frozenset({"submission_id", "feed", "period"})
+# Parquet comes last: openapi-python-client, where it is told that each is a file, posts files as what comes last.
 _FORMS: Final = {
     CSV: "A header of all dimensions and measures, and a line a stratum, in UTF-8 (RFC 4180).",
+    ARROW_STREAM: "The columns of a Parquet file as an Arrow IPC stream.",
     PARQUET: "A column a dimension, of texts, and a column a measure, of integers; a row a stratum.",
-    ARROW_STREAM: "The same columns as an Arrow IPC stream.",
 }
 _BODY: Final = (
     "The cells in JSON, with the envelope; or as a table, with the envelope in the query. It may be compressed: then "
