@@ -8,8 +8,6 @@ from typing import Final
 from adapters.claims.model import ClaimsColumn, ColumnType
 
 # No claim was made before, and none has been made after; ends of enrolment and deaths of later years mean "not yet".
-FIRST_DATE: Final = "1900-01-01"
-LAST_DATE: Final = "2099-12-31"
 FIRST_DAY: Final = -25_567
 LAST_DAY: Final = 47_481
 # Far above any real supply (a century), and far below what could overflow a sum of days.

@@ -43,7 +43,7 @@ class EmergencyAdmissions(StrEnum):
     """Emergency visits on a day of a hospital stay, which usually led to it."""
 
     COUNTED = "counted"  # as visits, beside the stay
-    LEFT_OUT = "left_out"  # as HEDIS does: the stay says it
+    LEFT_OUT = "left_out"  # the stay says it (HEDIS, but for the day before an admission)
 
 
 @dataclass(frozen=True, slots=True)
