@@ -8,8 +8,8 @@ from typing import Final
 from adapters.claims.model import ClaimsColumn, ColumnType
 
 # No claim was made before, and none has been made after; ends of enrolment and deaths of later years mean "not yet".
-FIRST_DAY: Final = -25_567
-LAST_DAY: Final = 47_481
+FIRST_DAY: Final = -25_567  # 1900-01-01
+LAST_DAY: Final = 47_481  # 2099-12-31
 # Far above any real supply (a century), and far below what could overflow a sum of days.
 MAX_DAYS_SUPPLY: Final = 36_500
 
