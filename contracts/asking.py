@@ -15,16 +15,24 @@ from contracts.records import ContractRecord, ReleaseRecord
 from contracts.statistics.answers import Answer, Coverage, Label, State
 from contracts.statistics.as_of import FIRST, nothing_released
 from contracts.statistics.catalogue import OFFERED
+from contracts.statistics.columns import rows_of
 from contracts.statistics.declarations import Computed, Statistic
 from contracts.statistics.explaining import Explanation, explain
 from contracts.statistics.masks import NOTE
 from contracts.statistics.pools import Opened, open_releases
-from contracts.statistics.questions import Question, selected_periods
+from contracts.statistics.questions import Question, buckets_of, selected_periods
 from contracts.statistics.slices import Slice, Vectors, coverage_of, cut_slice
 from contracts.terms import FeedTerms, Measured, Party, Terms
 
-# A feed, the periods asked of it, and what of them is open to the asker.
-_Part = tuple[FeedTerms, tuple[Period, ...], Opened]
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A feed, the question by which it is cut, the periods asked of it, and what of them is open to the asker."""
+
+    feed: FeedTerms
+    question: Question
+    periods: tuple[Period, ...]
+    opened: Opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +89,17 @@ class Asking:
 
             asked = parts(question.as_of)
             if (lacking := _find_unopened(asked)) is not None:
-                feed, periods, _ = lacking
                 first_is_open = _find_unopened(parts(FIRST)) is None
-                raise nothing_released(feed, periods, question.as_of, first_is_open, pool_term(terms, feed))
-            slices = tuple(self._slice(stores, terms, question, *part) for part in asked)
-        computed = statistic.compute(question, terms.rules, slices)
+                raise nothing_released(
+                    lacking.feed, lacking.periods, question.as_of, first_is_open, pool_term(terms, lacking.feed)
+                )
+            slices = tuple(self._slice(stores, terms, part) for part in asked)
+            before = tuple(self._slice(stores, terms, part, before=True) for part in asked if statistic.before)
+        computed = statistic.compute(question, terms, slices + before)
+        answer = _answer(statistic, question, slices, before, computed)
         explanation = None
         if question.explain:
-            explanation = explain(party.organisation, permitted.grant.statistics, slices, computed.rows)
-        answer = _answer(statistic, question, slices, computed)
+            explanation = explain(party.organisation, permitted.grant.statistics, slices + before, answer.rows)
         return Answered(answer, explanation, permitted.purpose, contract.record, terms)
 
     def catalogue(self, caller: Caller, contract_id: str) -> Granted | None:
@@ -121,22 +131,17 @@ class Asking:
             raise BlockAltered(release_id)
         return self._blocks.decode(block)
 
-    def _slice(
-        self,
-        stores: Stores,
-        terms: Terms,
-        question: Question,
-        feed: FeedTerms,
-        periods: Sequence[Period],
-        opened: Opened,
-    ) -> Slice:
-        digests = {release.id: release.block_sha256 for found in opened.values() for release in found}
+    def _slice(self, stores: Stores, terms: Terms, part: _Part, *, before: bool = False) -> Slice:
+        digests = {release.id: release.block_sha256 for found in part.opened.values() for release in found}
 
         def load(release_ids: Sequence[str]) -> dict[str, Vectors]:
             blocks = stores.releases.get_blocks(release_ids)
             return {release_id: self._decode(release_id, blocks[release_id], digests) for release_id in release_ids}
 
-        return cut_slice(question, feed, len(terms.providers_of(feed)), periods, opened, load)
+        buckets = buckets_of(part.question, part.periods)
+        if before:
+            buckets = tuple(bucket.before(part.question, part.feed) for bucket in buckets)
+        return cut_slice(part.question, part.feed, len(terms.providers_of(part.feed)), buckets, part.opened, load)
 
 
 class BlockAltered(Exception):
@@ -156,21 +161,29 @@ def _parts(
     opened = [open_releases(versions, feed, asker, releases, as_of) for feed in feeds]
     if statistic.whole_pools:
         opened = [_whole(versions[-1].terms, feed, found) for feed, found in zip(feeds, opened, strict=True)]
-    periods = [selected_periods(question, feed) for feed in feeds]
+    if statistic.settled_only:
+        opened = [_settled(found) for found in opened]
+    questions = [need.cut(question, feed) for need, feed in zip(statistic.needs, feeds, strict=True)]
+    periods = [selected_periods(cut, feed) for cut, feed in zip(questions, feeds, strict=True)]
     if statistic.same_periods:
         opened, periods = _in_common(opened, periods)
-    return list(zip(feeds, periods, opened, strict=True))
+    return [_Part(*part) for part in zip(feeds, questions, periods, opened, strict=True)]
 
 
 def _find_unopened(parts: Sequence[_Part]) -> _Part | None:
     """The first feed of which nothing is open in the periods asked."""
-    return next((part for part in parts if not any(str(period) in part[2] for period in part[1])), None)
+    return next((part for part in parts if not any(str(period) in part.opened for period in part.periods)), None)
 
 
 def _whole(terms: Terms, feed: FeedTerms, opened: Opened) -> Opened:
     """The periods that every provider of the feed is in."""
     providers = len(terms.providers_of(feed))
     return {period: releases for period, releases in opened.items() if len(releases) == providers}
+
+
+def _settled(opened: Opened) -> Opened:
+    """The periods of which no release is provisional."""
+    return {period: found for period, found in opened.items() if not any(release.provisional for release in found)}
 
 
 def _in_common(
@@ -183,13 +196,16 @@ def _in_common(
     return shared, [asked] * len(periods)
 
 
-def _answer(statistic: Statistic, question: Question, slices: tuple[Slice, ...], computed: Computed) -> Answer:
-    releases = [release for part in slices for release in part.releases]
+def _answer(
+    statistic: Statistic, question: Question, slices: tuple[Slice, ...], before: tuple[Slice, ...], computed: Computed
+) -> Answer:
+    rows = rows_of(computed.columns)
+    releases = [release for part in slices + before for release in part.releases]
     of_releases = {
         Label.PROVISIONAL: any(release.provisional for release in releases),
         Label.MEASURED_AT_SOURCE: any(release.measured == Measured.SOURCE for release in releases),
     }
-    suppressed = (NOTE,) if any(row.state is State.SUPPRESSED for row in computed.rows) else ()
+    suppressed = (NOTE,) if any(row.state is State.SUPPRESSED for row in rows) else ()
     return Answer(
         statistic=statistic.name,
         estimand=statistic.estimand,
@@ -199,9 +215,9 @@ def _answer(statistic: Statistic, question: Question, slices: tuple[Slice, ...],
         total_interval_covers=statistic.total_interval_covers,
         labels=(statistic.label, *computed.labels, *(label for label, holds in of_releases.items() if holds)),
         notes=(*computed.notes, *suppressed),
-        coverage=tuple(part.coverage() for part in slices),
+        coverage=(*(part.coverage() for part in slices), *(part.coverage(compared=True) for part in before)),
         releases=tuple(sorted({release.id for release in releases})),
-        rows=tuple(computed.rows),
+        rows=tuple(rows),
     )
 
 

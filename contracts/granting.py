@@ -25,7 +25,8 @@ from contracts.refusals import (
     ReciprocityUnmet,
 )
 from contracts.statistics.catalogue import get_statistic
-from contracts.statistics.declarations import Statistic
+from contracts.statistics.declarations import Asked, Statistic
+from contracts.statistics.fitting import fit_to
 from contracts.statistics.questions import TIME, Question, check_question, days_asked
 from contracts.statistics.selecting import get_feeds
 from contracts.terms import FeedTerms, Party, Terms
@@ -49,14 +50,20 @@ def permit(record: ContractRecord, terms: Terms, party: Party, question: Questio
     require_version(record, question.version)
     purpose = _get_purpose(terms, party, question.purpose)
     grant = _get_grant(terms, party, question.statistic)
-    statistic = get_statistic(question.statistic)
+    declared = get_statistic(question.statistic)
     _require_dimensions(terms, grant, question)
     _require_periods(grant, question)
+    statistic = fit_to(declared, _asked(terms, grant, question))
     granted = _granted_feeds(terms, grant, statistic, question)
     question = replace(question, within=grant.periods)
     feeds = get_feeds(statistic, granted, question)
-    check_question(question, terms, feeds, statistic.figures(question, feeds))
+    check_question(question, terms, feeds, statistic.figures_shown(question, feeds))
     return Permitted(question, purpose, grant, statistic, feeds)
+
+
+def _asked(terms: Terms, grant: Grant, question: Question) -> Asked:
+    feeds = tuple(feed for feed in terms.feeds if grant.feeds is None or feed.name in grant.feeds)
+    return Asked(replace(question, within=grant.periods), terms, feeds, grant.statistics, get_statistic)
 
 
 def purposes_of(terms: Terms, grant: Grant | None) -> tuple[str, ...]:

@@ -66,19 +66,37 @@ def rate_limits(rate: Rate, confidence: float) -> Limits:
 
     Beyond [0, 1] there is no sampling: an end there is that of the noise alone, where both sets meet.
     """
-    noise = {
-        "part_variance": rate.part_variance,
-        "whole_variance": rate.whole_variance,
-        "covariance": rate.covariance,
-    }
-    low, high, known = fieller_ends(rate.part, rate.whole, **noise, confidence=confidence)
+    noise = quotient_limits(rate, confidence)
     inside = rate_interval(
-        rate.part, rate.whole, **noise, confidence=confidence, sampling_periods=rate.sampling_periods
+        rate.part,
+        rate.whole,
+        part_variance=rate.part_variance,
+        whole_variance=rate.whole_variance,
+        covariance=rate.covariance,
+        confidence=confidence,
+        sampling_periods=rate.sampling_periods,
+    )
+    low, high, known = noise.lower, noise.upper, noise.known
+    lower = np.where((low < 0) | (low > 1) | ~known, low, inside.lower)
+    upper = np.where((high < 0) | (high > 1) | ~known, high, inside.upper)
+    return Limits(noise.point, lower, upper, known)
+
+
+def quotient_limits(rate: Rate, confidence: float, scale: float = 1.0) -> Limits:
+    """Fieller's set of the noise alone on the whole line, times `scale`: of a quotient of sums that is no share.
+
+    Unknown where the whole is not above z of its own sd; the numbers are 0 there.
+    """
+    low, high, known = fieller_ends(
+        rate.part,
+        rate.whole,
+        part_variance=rate.part_variance,
+        whole_variance=rate.whole_variance,
+        covariance=rate.covariance,
+        confidence=confidence,
     )
     known &= np.maximum(np.abs(low), np.abs(high)) < _FARTHEST
-    lower = np.where((low < 0) | (low > 1), low, inside.lower)
-    upper = np.where((high < 0) | (high > 1), high, inside.upper)
-    point, lower, upper = (np.where(known, number, 0.0) for number in (_quotient(rate.part, rate.whole), lower, upper))
+    point, lower, upper = (np.where(known, scale * end, 0.0) for end in (_quotient(rate.part, rate.whole), low, high))
     return Limits(point, lower, upper, known)
 
 

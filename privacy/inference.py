@@ -68,6 +68,15 @@ class FittedTable:
         """Variance of every entry of `sums(groups)`."""
         return self.covariance(groups, groups)
 
+    def covariances_with(self, groups: Groups, weights: Floats) -> Floats:
+        """Covariance of every entry of `sums(groups)` with one weighted sum of them all, of any weights.
+
+        weights: of the shape of `sums(groups)`, which the answer has too. The covariance of the cells is the sum over
+        effects B of variance(B) times the projection on the space of B, which is applied and never written out.
+        """
+        cells = _contracted(weights, [matrix.T for matrix in groups])
+        return _contracted(_weighted_effects(cells, self.effect_variances), groups)
+
 
 @dataclass(frozen=True, slots=True)
 class _Margin:

@@ -22,7 +22,7 @@ from contracts.asking import Answered
 from contracts.parties import Caller, JsonObject, Scope
 from contracts.receipts import SIGNED, answer_digest, answer_payload
 from contracts.refusals import Fault, QuestionInvalid
-from contracts.statistics.questions import Question
+from contracts.statistics.questions import Compare, Question
 
 blueprint = Blueprint("statistics", __name__, description="Answers from stored releases.")
 
@@ -80,6 +80,9 @@ def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> R
         explain=query["explain"],
         purpose=query.get("purpose"),
         version=query.get("version"),
+        of=query.get("of"),
+        compare=Compare(query["compare"]) if "compare" in query else None,
+        standard=query.get("standard"),
     )
     parley = wiring()
     answered = parley.asking.ask(caller, contract_id, question)

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
 
+from api.schemas.contract_clauses import LinkedSchema, RolloutSchema, RollupsSchema, SettlementSchema, StandardSchema
 from api.schemas.fields import (
     DATE,
     DECIMAL,
@@ -77,18 +78,14 @@ class FeedSchema(Form):
     life_table = one_of(*LifeTable, allow_none=True, load_default=None)
     # Left out where it is: documents of before this term keep their form, and so their digest.
     preparation_sha256 = fields.String(allow_none=True, validate=SHA256)
+    linked = fields.Nested(LinkedSchema, allow_none=True)
+    known_after_months = WholeNumber(maximum=36, allow_none=True)
     dimensions = name_list(NAME, least=0, most=8, required=True)
     measures = mapping(fields.Nested(MeasureSchema), least=1, required=True)
     invariants = fields.List(text(SHORT), load_default=list, validate=validate.Length(max=100))
     expected = mapping(WholeNumber(minimum=1, maximum=10**9), load_default=dict)
     tables = fields.List(fields.Nested(TableSchema), load_default=list, validate=validate.Length(max=100))
     rho = budget(required=True)
-
-
-class RollupsSchema(Form):
-    """Declared roll-ups of time: which coarser grains an answer may go by, and from what."""
-
-    period = mapping(one_of(*Grain), keys=validate.OneOf([g.value for g in Grain]), load_default=dict)
 
 
 class ApprovalSchema(Form):
@@ -159,18 +156,6 @@ class RulesSchema(Form):
     off_limits = fields.Nested(OffLimitsSchema, load_default=lambda: {"code_list_sha256": None})
 
 
-class SettlementSchema(Form):
-    """What an outcomes-based contract settles on. Recorded and signed; the statistic is not answered yet."""
-
-    statistic = text(NAME, required=True)
-    target = text(DECIMAL, required=True)
-    period = text(SHORT, required=True)
-    as_of = one_of("final", required=True)
-    decide_at = text(DECIMAL, required=True)
-    undecided = text(SHORT, required=True)
-    accept_measured_at_source = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
-
-
 class ObligationsSchema(Form):
     """What the parties owe each other outside the exchange."""
 
@@ -197,6 +182,9 @@ class ContractDocumentSchema(Form):
     privacy = fields.Nested(PrivacySchema, required=True)
     grants = fields.List(fields.Nested(GrantSchema), required=True, validate=validate.Length(max=102))
     rules = fields.Nested(RulesSchema, required=True)
+    # Left out where they are, as above.
+    standards = fields.List(fields.Nested(StandardSchema), validate=validate.Length(max=20))
+    rollout = fields.Nested(RolloutSchema, allow_none=True)
     settlement = fields.Nested(SettlementSchema, allow_none=True, load_default=None)
     obligations = fields.Nested(ObligationsSchema, allow_none=True, load_default=None)
 

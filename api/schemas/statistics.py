@@ -15,6 +15,7 @@ from contracts.parties import JsonObject
 from contracts.statistics.answers import Answer, Flag, Label, State
 from contracts.statistics.as_of import LATEST
 from contracts.statistics.declarations import Statistic
+from contracts.statistics.questions import Compare
 
 GUARANTEE = (
     "Computed from stored noisy releases alone: asking costs no budget, and the same releases always give the same "
@@ -51,6 +52,13 @@ class QuestionSchema(Schema):
         validate=validate.Range(1, 1_000_000),
         metadata={"description": "The contract version that the question is meant for: another one is refused."},
     )
+    of = fields.String(metadata={"description": "For statistics that are about another one, such as trend: which one."})
+    compare = one_of(
+        *Compare, metadata={"description": "Add the difference of each figure to the same one of what is named."}
+    )
+    standard = fields.String(
+        metadata={"description": "By which of the contract's public weights, where several would fit."}
+    )
     explain = fields.Boolean(
         load_default=False, metadata={"description": "Say how each figure was reckoned, from which releases and plan."}
     )
@@ -60,10 +68,10 @@ class QuestionSchema(Schema):
 
 
 class EndsSchema(Schema):
-    """Both ends of an interval; lower is null where only an upper limit is identified."""
+    """Both ends of an interval; lower is null where only an upper limit is identified, upper where there is none."""
 
     lower = fields.Float(required=True, allow_none=True)
-    upper = fields.Float(required=True)
+    upper = fields.Float(required=True, allow_none=True)
 
 
 class RowSchema(Schema):
@@ -99,6 +107,9 @@ class CoverageSchema(Schema):
     providers_fewest = fields.Integer(required=True)
     providers_most = fields.Integer(required=True)
     rests_on = fields.List(fields.Nested(CoveredPeriodSchema), required=True)
+    compared = fields.Boolean(
+        required=True, metadata={"description": "Whether these are the periods before, with which is compared."}
+    )
 
 
 class ReleaseUsedSchema(Schema):

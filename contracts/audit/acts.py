@@ -228,4 +228,7 @@ def _question(question: Question) -> JsonObject:
         "measures": [*question.measures],
         "as_of": question.as_of,
         "explain": question.explain,
+        "of": question.of,
+        "compare": question.compare,
+        "standard": question.standard,
     }

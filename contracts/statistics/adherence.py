@@ -3,13 +3,13 @@
 import re
 
 from contracts.parties import Role
-from contracts.statistics.answers import Row
-from contracts.statistics.declarations import Computed, Need, Statistic
-from contracts.statistics.figures import Shape, rate_rows
+from contracts.statistics.columns import Column, Shape
+from contracts.statistics.declarations import Computed, Figure, Need, Statistic
 from contracts.statistics.masks import make_figure
 from contracts.statistics.questions import Question
+from contracts.statistics.quotients import FIELLER, share_column
 from contracts.statistics.slices import Slice
-from contracts.terms import FeedTerms, Rules
+from contracts.terms import FeedTerms, Rules, Terms
 
 BAND = "adherence_band"
 ADHERENT_FROM_PERCENT = 80
@@ -35,10 +35,11 @@ def _edges(band: str) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 100)
 
 
-def _adherence_rate(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
+def _adherence_rate(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
     (part,) = slices
+    rules = terms.rules
     adherent = {BAND: adherent_bands(part.feed.vocabularies[BAND])}
-    rows = rate_rows(
+    column = share_column(
         Shape.of(question, rules, part),
         "adherence_rate",
         make_figure(part, "members", rules, adherent),
@@ -46,13 +47,13 @@ def _adherence_rate(question: Question, rules: Rules, slices: tuple[Slice, ...])
         covariance=part.covariance("members", adherent, {}),
         sampling_periods=part.periods_covered,
     )
-    return Computed(rows)
+    return Computed([column])
 
 
-def pdc_pooled_rows(question: Question, rules: Rules, part: Slice) -> list[Row]:
+def pdc_pooled_column(question: Question, rules: Rules, part: Slice) -> Column:
     """Covered days over treatment days; both measures are noised independently."""
     covered, treated = (make_figure(part, measure, rules) for measure in ("days_covered", "treatment_days"))
-    return rate_rows(Shape.of(question, rules, part), "pdc_pooled", covered, treated)
+    return share_column(Shape.of(question, rules, part), "pdc_pooled", covered, treated)
 
 
 ADHERENCE_RATE = Statistic(
@@ -73,6 +74,8 @@ ADHERENCE_RATE = Statistic(
             condition_text=f"whose bands are named like p60_80 and split at {ADHERENT_FROM_PERCENT}",
         ),
     ),
+    figures=(Figure("adherence_rate", "share", "share of members at or above the threshold"),),
+    interval_method=FIELLER,
     interval_covers="privacy noise: the rate of the posted members themselves (Fieller)",
     total_interval_covers=(
         "privacy noise and sampling: the rate behind them, the sampling term times the number of periods pooled, "
@@ -89,7 +92,9 @@ PDC_POOLED = Statistic(
     formula="sum of days_covered / sum of treatment_days",
     source="Pharmacy Quality Alliance, PDC definition, pooled over persons",
     needs=(Need(Role.PAYER, (), ("days_covered", "treatment_days")),),
+    figures=(Figure("pdc_pooled", "share", "days covered / treatment days"),),
+    interval_method=FIELLER,
     interval_covers="privacy noise only: the days of single persons, which sampling needs, are not in the cells",
     total_interval_covers=None,
-    compute=lambda question, rules, slices: Computed(pdc_pooled_rows(question, rules, slices[0])),
+    compute=lambda question, terms, slices: Computed([pdc_pooled_column(question, terms.rules, slices[0])]),
 )

@@ -22,6 +22,7 @@ class Label(StrEnum):
     PROVISIONAL = "provisional"
     COVERAGE_MISMATCH = "coverage_mismatch"
     MEASURED_AT_SOURCE = "measured_at_source"
+    LINKED = "linked"
 
 
 class Flag(StrEnum):
@@ -32,14 +33,21 @@ class Flag(StrEnum):
     PARTIAL_PERIODS = "partial_periods"
     PARTIAL_POOL = "partial_pool"
     UPPER_LIMIT_ONLY = "upper_limit_only"
+    NOT_IDENTIFIED = "not_identified"
+    NOT_COMPARABLE = "not_comparable"
+    WEAK_STRATA = "weak_strata"
+    FEW_AT_RISK = "few_at_risk"
+    MET = "met"
+    NOT_MET = "not_met"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Both ends of an interval; lower is None where only an upper limit is identified."""
+    """Both ends of an interval; lower is None where only an upper limit is identified, upper where there is none."""
 
     lower: float | None
-    upper: float
+    upper: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,10 @@ class CoveredPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Which periods of a feed an answer rests on. providers: all that post it; fewest and most: those pooled."""
+    """Which periods of a feed an answer rests on. providers: all that post it; fewest and most: those pooled.
+
+    compared: these are not the periods asked, but those right before, with which they are compared.
+    """
 
     feed: str
     asked: tuple[str, ...]
@@ -110,6 +121,7 @@ class Coverage:
     providers_fewest: int
     providers_most: int
     rests_on: tuple[CoveredPeriod, ...]
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

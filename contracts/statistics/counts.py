@@ -1,12 +1,12 @@
 """counts: what was posted, summed over the strata and periods asked."""
 
-from contracts.statistics.answers import Row
-from contracts.statistics.declarations import Computed, Need, Statistic
-from contracts.statistics.figures import Shape, count_rows
+from contracts.statistics.columns import Column, Shape
+from contracts.statistics.declarations import Computed, Figure, Need, Statistic
 from contracts.statistics.masks import make_count
 from contracts.statistics.questions import Question
+from contracts.statistics.quotients import count_column
 from contracts.statistics.slices import Slice
-from contracts.terms import FeedTerms, Rules
+from contracts.terms import FeedTerms, Rules, Terms
 
 NOISE_OF_COUNTS = "privacy noise only: the estimand is the number in the posted population, not of a wider one"
 
@@ -17,18 +17,18 @@ def unit_of(feed: FeedTerms, measure: str) -> str:
     return f"person-{feed.grain}s" if unit == "persons" and feed.life_table is None else unit
 
 
-def _compute(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
+def _compute(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
     (part,) = slices
-    return Computed(rows_of_counts(question, rules, part))
+    return Computed(columns_of_counts(question, terms.rules, part))
 
 
-def rows_of_counts(question: Question, rules: Rules, part: Slice) -> list[Row]:
+def columns_of_counts(question: Question, rules: Rules, part: Slice) -> list[Column]:
     """The measures asked, or all of the feed."""
     shape = Shape.of(question, rules, part)
-    rows = []
-    for measure in question.measures or part.feed.measures:
-        rows += count_rows(shape, unit_of(part.feed, measure), make_count(part, measure, rules))
-    return rows
+    return [
+        count_column(shape, unit_of(part.feed, measure), make_count(part, measure, rules))
+        for measure in question.measures or part.feed.measures
+    ]
 
 
 COUNTS = Statistic(
@@ -38,6 +38,11 @@ COUNTS = Statistic(
     formula="sum of fitted cells",
     source="none: a sum",
     needs=(Need(None),),
+    figures=(Figure("<measure>", "<unit>", "the sum of the measure"),),
+    interval_method=(
+        "exact quantile of the discrete Gaussian for sums as drawn (Canonne, Kamath and Steinke 2020), normal with the "
+        "closed-form variance for fitted ones"
+    ),
     interval_covers=NOISE_OF_COUNTS,
     total_interval_covers=None,
     compute=_compute,

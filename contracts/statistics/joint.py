@@ -1,15 +1,16 @@
 """joint_table and psp_penetration: the payers' side and the brand's side, joined by stratum."""
 
 from contracts.parties import Role
-from contracts.statistics.adherence import pdc_pooled_rows
+from contracts.statistics.adherence import pdc_pooled_column
 from contracts.statistics.answers import Label
-from contracts.statistics.counts import rows_of_counts
-from contracts.statistics.declarations import Computed, Need, Statistic
-from contracts.statistics.figures import Shape, rate_rows, upper_limit_rows
+from contracts.statistics.columns import Shape, upper_limits_only
+from contracts.statistics.counts import columns_of_counts
+from contracts.statistics.declarations import Computed, Figure, Need, Statistic
 from contracts.statistics.masks import make_figure
 from contracts.statistics.questions import Question
+from contracts.statistics.quotients import FIELLER, share_column
 from contracts.statistics.slices import Slice
-from contracts.terms import Rules
+from contracts.terms import Terms
 
 ECOLOGICAL_WARNING = (
     "The two sides are joined by stratum, not by person: that strata with more of one thing have more of another "
@@ -19,23 +20,25 @@ COVERAGE = "coverage"
 IN_NETWORK = "in_network"
 
 
-def _joint_table(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
+def _joint_table(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
     payers, brand = slices
-    rows = [*pdc_pooled_rows(question, rules, payers), *rows_of_counts(question, rules, brand)]
-    return Computed(rows, notes=(ECOLOGICAL_WARNING,))
+    rules = terms.rules
+    columns = [pdc_pooled_column(question, rules, payers), *columns_of_counts(question, rules, brand)]
+    return Computed(columns, notes=(ECOLOGICAL_WARNING,))
 
 
-def _psp_penetration(question: Question, rules: Rules, slices: tuple[Slice, ...]) -> Computed:
+def _psp_penetration(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
     payers, brand = slices
+    rules = terms.rules
     comparable = COVERAGE in brand.feed.vocabularies and IN_NETWORK in brand.feed.vocabularies[COVERAGE]
     enrolled = make_figure(brand, "enrolled", rules, {COVERAGE: (IN_NETWORK,)} if comparable else None)
     members = make_figure(payers, "members", rules)
-    rows = rate_rows(Shape.of(question, rules, payers, brand), "psp_penetration", enrolled, members)
+    column = share_column(Shape.of(question, rules, payers, brand), "psp_penetration", enrolled, members)
     notes = (ECOLOGICAL_WARNING, "Both sides count person-periods, over the same periods of both feeds.")
     if comparable:
-        return Computed(rows, notes=notes)
+        return Computed([column], notes=notes)
     mismatch = "The brand's cells do not tell which patients the payers insure, so only an upper limit is identified."
-    return Computed(upper_limit_rows(rows), labels=(Label.COVERAGE_MISMATCH,), notes=(*notes, mismatch))
+    return Computed([upper_limits_only(column)], labels=(Label.COVERAGE_MISMATCH,), notes=(*notes, mismatch))
 
 
 JOINT_TABLE = Statistic(
@@ -48,6 +51,11 @@ JOINT_TABLE = Statistic(
     formula="sum of days_covered / sum of treatment_days; sums of the brand's measures",
     source="none: two margins side by side",
     needs=(Need(Role.PAYER, (), ("days_covered", "treatment_days")), Need(Role.BRAND)),
+    figures=(
+        Figure("pdc_pooled", "share", "days covered / treatment days of the payers' members"),
+        Figure("<measure>", "<unit>", "the brand's measures"),
+    ),
+    interval_method=f"shares: {FIELLER}; counts: as of counts",
     interval_covers="privacy noise only",
     total_interval_covers=None,
     compute=_joint_table,
@@ -62,6 +70,8 @@ PSP_PENETRATION = Statistic(
     formula="enrolled with coverage in_network / members",
     source="none: a ratio of counts of two parties",
     needs=(Need(Role.PAYER, (), ("members", "treatment_days")), Need(Role.BRAND, (), ("enrolled",))),
+    figures=(Figure("psp_penetration", "share", "enrolled patients in network / treated members"),),
+    interval_method=FIELLER,
     interval_covers="privacy noise only",
     total_interval_covers=None,
     compute=_psp_penetration,

@@ -1,7 +1,8 @@
 """A question, and the part of one feed that it selects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import prod
 
 import numpy as np
@@ -17,6 +18,13 @@ MAX_ROWS = 20_000
 TIME = frozenset(grain.value for grain in Grain)
 
 
+class Compare(StrEnum):
+    """With what the figures of an answer are compared."""
+
+    PREVIOUS = "previous"
+    STANDARDISED = "standardised"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """by: dimensions and at most one of month, quarter, year. where: allowed values by dimension.
@@ -25,6 +33,8 @@ class Question:
     as_of: which measurement of restated periods. explain: say how each figure was reckoned. purpose: what the answer is
     for; None for the contract's own. version: the contract version that it is meant for; None for the one in force.
     within: the days that the asker's grant is about, which "all periods" then means; None for all.
+    of: which statistic this one is about, as a trend is. compare: with what each figure is compared; None for nothing.
+    standard: by which of the contract's public weights; None where it has one that fits.
     """
 
     statistic: str
@@ -39,6 +49,9 @@ class Question:
     purpose: str | None = None
     version: int | None = None
     within: Stretch | None = None
+    of: str | None = None
+    compare: Compare | None = None
+    standard: str | None = None
 
     @property
     def filters(self) -> Filter:
@@ -65,6 +78,14 @@ class Bucket:
     key: str | None
     periods: tuple[Period, ...]
     length: int
+
+    def before(self, question: "Question", feed: FeedTerms) -> "Bucket":
+        """The stretch of the same length right before it, under the same key: those of its periods that the feed has
+        and the grant allows, which may be none."""
+        moved = (Period(period.grain, period.index - self.length) for period in self.periods)
+        within = question.within
+        allowed = (period for period in moved if period in feed.periods and (within is None or period in within))
+        return replace(self, periods=tuple(allowed))
 
 
 def check_question(question: Question, terms: Terms, feeds: Sequence[FeedTerms], figures: Sequence[int]) -> None:

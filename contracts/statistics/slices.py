@@ -14,7 +14,7 @@ from contracts.periods import Period
 from contracts.records import ReleaseRecord
 from contracts.statistics.answers import Coverage, CoveredPeriod, Key
 from contracts.statistics.pools import Opened
-from contracts.statistics.questions import Bucket, Filter, Question, buckets_of, group_names, groups_of, strata_of
+from contracts.statistics.questions import Bucket, Filter, Question, group_names, groups_of, strata_of
 from contracts.terms import FeedTerms
 from privacy.arrays import Flags, Floats, Vector
 from privacy.inference import FittedTable, fit
@@ -91,6 +91,12 @@ class Slice:
         """Periods pooled in each row."""
         return self._per_row([len(pool.covered) for pool in self._pools]).astype(np.float64)
 
+    def comparable_with(self, other: "Slice") -> Flags:
+        """Rows whose stretch here and in the other slice, which is cut alike, rest on as many periods and, in each of
+        them, on the same providers."""
+        pairs = zip(self._pools, other._pools, strict=True)
+        return self._per_row([_who_posted(a) == _who_posted(b) and bool(a.releases) for a, b in pairs])
+
     @property
     def releases(self) -> list[ReleaseRecord]:
         return [release for pool in self._pools for release in pool.releases]
@@ -110,15 +116,38 @@ class Slice:
         parts = [self._in_order(self._table(i, measure).covariance(a, b)) for i in range(len(self._pools))]
         return np.concatenate(parts)
 
-    def coverage(self) -> Coverage:
-        periods = [period for pool in self._pools for period in pool.bucket.periods]
-        return coverage_of(self.feed, self._providers, periods, self.releases)
+    def covariances_with(self, measure: str, weights: Floats, narrowed: Filter | None = None) -> Floats:
+        """Noise covariance of every row's sum with one weighted sum of all the rows. weights: one entry a row.
+
+        Rows of different stretches of time rest on different releases, so they have none.
+        """
+        groups = groups_of(self._question, self.feed, narrowed or {})
+        parts = [
+            self._in_order(self._table(i, measure).covariances_with(groups, self._as_table(rows, groups)))
+            for i, rows in enumerate(np.split(weights, len(self._pools)))
+        ]
+        return np.concatenate(parts)
+
+    def coverage(self, *, compared: bool = False) -> Coverage:
+        """compared: what it covers is the stretch before the one asked."""
+        # A stretch by stretch before can be asked of its own: each period is told once.
+        periods = dict.fromkeys(period for pool in self._pools for period in pool.bucket.periods)
+        releases = {release.id: release for release in self.releases}
+        return coverage_of(self.feed, self._providers, tuple(periods), tuple(releases.values()), compared=compared)
 
     def _in_order(self, sums: Floats) -> Floats:
         """Flatten sums with one axis a dimension of the feed into rows, in the order asked."""
+        return sums.transpose(self._axes()).ravel()
+
+    def _as_table(self, rows: Floats, groups: Sequence[Floats]) -> Floats:
+        """The other way round: rows of one stretch of time as a table with one axis a dimension of the feed."""
+        axes = self._axes()
+        return rows.reshape([len(groups[axis]) for axis in axes]).transpose(np.argsort(axes))
+
+    def _axes(self) -> list[int]:
+        """The feed's dimensions as a row has them: those asked in the order asked, then the others, summed over."""
         first = [self.feed.dimensions.index(name) for name in self._question.dimensions]
-        rest = [axis for axis in range(sums.ndim) if axis not in first]
-        return sums.transpose(*first, *rest).ravel()
+        return [*first, *(axis for axis in range(len(self.feed.dimensions)) if axis not in first)]
 
     def _table(self, index: int, measure: str) -> FittedTable:
         if (index, measure) not in self._tables:
@@ -140,13 +169,13 @@ def cut_slice(
     question: Question,
     feed: FeedTerms,
     providers: int,
-    periods: Sequence[Period],
+    buckets: Sequence[Bucket],
     opened: Opened,
     load: LoadVectors,
 ) -> Slice:
     """Sum the opened releases of each bucket of time. providers: how many post the feed. load: vectors by id."""
     pools = []
-    for bucket in buckets_of(question, periods):
+    for bucket in buckets:
         releases = tuple(release for period in bucket.periods for release in opened.get(str(period), ()))
         vectors = load([release.id for release in releases])
         names = [draw.name for draw in feed.get_plan().draws]
@@ -155,8 +184,21 @@ def cut_slice(
     return Slice(question, feed, providers, pools)
 
 
+def _who_posted(pool: _Pool) -> list[frozenset[str]]:
+    """Of each period covered, in their order, who is pooled."""
+    found: dict[str, set[str]] = {}
+    for release in pool.releases:
+        found.setdefault(release.period, set()).add(release.provider)
+    return [frozenset(found[period]) for period in sorted(found)]
+
+
 def coverage_of(
-    feed: FeedTerms, providers: int, periods: Sequence[Period], releases: Sequence[ReleaseRecord]
+    feed: FeedTerms,
+    providers: int,
+    periods: Sequence[Period],
+    releases: Sequence[ReleaseRecord],
+    *,
+    compared: bool = False,
 ) -> Coverage:
     """Which of the periods the releases cover, by how many of the providers, and by which measurement."""
     asked = [str(period) for period in periods]
@@ -179,6 +221,7 @@ def coverage_of(
         providers_fewest=min(counts, default=0),
         providers_most=max(counts, default=0),
         rests_on=tuple(rests_on),
+        compared=compared,
     )
 
 

@@ -226,15 +226,15 @@ def test_without_measures_all_of_those_that_can_be_chosen_are_figures(chosen: tu
     feed = replace(FILLS, measures={name: MeasureTerms("persons", 1) for name in ("a", "b", "c")})
     question = a_question(measures=chosen)
     count = len(chosen) or 3
-    assert OFFERED["counts"].figures(question, (feed,)) == (count,)
-    assert OFFERED["joint_table"].figures(question, (FILLS, feed)) == (1, count)
+    assert OFFERED["counts"].figures_shown(question, (feed,)) == (count,)
+    assert OFFERED["joint_table"].figures_shown(question, (FILLS, feed)) == (1, count)
 
 
 def test_a_statistic_with_measures_of_its_own_shows_one_figure() -> None:
-    assert OFFERED["adherence_rate"].figures(a_question(), (ADHERENCE,)) == (1,)
-    assert OFFERED["pdc_pooled"].figures(a_question(), (FILLS,)) == (1,)
+    assert OFFERED["adherence_rate"].figures_shown(a_question(), (ADHERENCE,)) == (1,)
+    assert OFFERED["pdc_pooled"].figures_shown(a_question(), (FILLS,)) == (1,)
     # Both sides of the quotient have the same strata.
-    assert OFFERED["psp_penetration"].figures(a_question(), (FILLS, FILLS)) == (1, 0)
+    assert OFFERED["psp_penetration"].figures_shown(a_question(), (FILLS, FILLS)) == (1, 0)
 
 
 def test_a_feed_can_be_asked_as_of_each_measurement_that_its_contract_schedules() -> None:

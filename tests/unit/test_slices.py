@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contracts.statistics.pools import Opened
-from contracts.statistics.questions import Question, selected_periods
+from contracts.statistics.questions import Question, buckets_of, selected_periods
 from contracts.statistics.slices import Slice, Vectors, cut_slice
 from contracts.terms import FeedTerms
 from privacy.arrays import Vector
@@ -64,9 +64,8 @@ def cut(feed: FeedTerms, released: tuple[Opened, dict[str, Vectors]], *by: str, 
     question = Question("counts", by=by, periods="2025-01..2025-04", where=where)
     opened, vectors = released
     load = {name: vectors[name] for name in vectors}
-    return cut_slice(
-        question, feed, len(PAYERS), selected_periods(question, feed), opened, lambda ids: {i: load[i] for i in ids}
-    )
+    buckets = buckets_of(question, selected_periods(question, feed))
+    return cut_slice(question, feed, len(PAYERS), buckets, opened, lambda ids: {i: load[i] for i in ids})
 
 
 @pytest.mark.parametrize("measure", ["members", "days_covered"])

@@ -1,24 +1,15 @@
-"""The terms of a contract as the domain reads them. The document itself is what parties sign.
+"""The terms of one feed: its closed key space, its bounds and its periods, and the plan that is frozen with it."""
 
-`read_terms` expects a document whose form (names, types) the door has already checked; whether it makes sense is
-decided in `contracts.drafting`.
-"""
-
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from math import prod
-from typing import Final
 
-from contracts.canonical import canonical_bytes, digest_of, sha256
-from contracts.grants import Grant, read_grant
+from contracts.canonical import digest_of
 from contracts.invariants import Invariant, parse_invariant
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain, Period, PeriodRange
-from contracts.read_terms import ReadTerms
-from contracts.records import ContractRecord
 from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import Draw, MeasurementPlan
 from privacy.strategy import FeedDesign, Table, releases_paid
@@ -39,29 +30,6 @@ class LifeTable(StrEnum):
     EXITS = "exits"
 
 
-class PrivacyUnit(StrEnum):
-    """Whose whole contribution the stated losses are about."""
-
-    WITHIN_PROVIDER = "person_within_provider"
-    ACROSS_PROVIDERS = "person_across_providers"
-
-
-class ContractAltered(Exception):
-    """A stored document does not have the digest that was frozen with it: act on none of its terms."""
-
-
-_READ: Final = ReadTerms["Terms"](64 * 2**20)
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """One organisation's part in a contract."""
-
-    organisation: str
-    role: Role
-    population: str
-
-
 @dataclass(frozen=True, slots=True)
 class MeasureTerms:
     """unit: what is counted. bound: the most one person adds to one cell."""
@@ -71,12 +39,26 @@ class MeasureTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """The payer computes the cells with a brand's flag, on its own premises.
+
+    dimension: what the flag says of a person. organisation: the brand whose records it is made of, whose population
+    the releases are charged to as well.
+    """
+
+    dimension: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
 class FeedTerms:
     """One feed: its closed key space, its contribution bounds, and the frozen plan once proposed.
 
     generation: digest of everything the loss of the feed rests on (schema, bounds, k, plan); a feed that changes in
     any of it is accounted for as a new one. None before the plan is made. expected: sum over one period, by measure.
     preparation_sha256: of the definitions by which cells are made of claims, if the contract names them.
+    linked: None where no brand's flag is in the cells. known_after_months: of a feed of exits, how many months after
+    the month in which an exit happened it is posted, always; None where it is posted whenever it becomes known.
     """
 
     name: str
@@ -97,6 +79,8 @@ class FeedTerms:
     plan: MeasurementPlan | None
     generation: str | None
     preparation_sha256: str | None = None
+    linked: Linked | None = None
+    known_after_months: int | None = None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -148,132 +132,6 @@ class FeedTerms:
         return self.plan
 
 
-MIN_PAYERS_DEFAULT: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """min_payers: a pool opens with so many payers besides the asker. mask_below: noisy counts from 1 to one
-    below it are masked; None shows all. reciprocity_days: so long after a posting day, whoever has not posted is
-    answered about no pool; None makes no such condition."""
-
-    min_payers: int
-    mask_below: int | None
-    reciprocity_days: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PrivacyTerms:
-    """delta: for display only. ceilings_nano: what this contract may cost each population, in nano-rho.
-
-    max_providers: in how many of these populations one person is at most; None for the unit within one provider.
-    """
-
-    unit: PrivacyUnit
-    max_providers: int | None
-    delta: str
-    ceilings_nano: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """A whole contract. purposes: for which answers may be asked besides its own; prohibited: for which never."""
-
-    id: str
-    version: int
-    title: str
-    purpose: str
-    effective: date
-    expires: date
-    parties: tuple[Party, ...]
-    feeds: tuple[FeedTerms, ...]
-    rollups: dict[Grain, Grain]
-    privacy: PrivacyTerms
-    grants: tuple[Grant, ...]
-    rules: Rules
-    purposes: tuple[str, ...] = ()
-    prohibited: tuple[str, ...] = ()
-
-    @property
-    def allowed_purposes(self) -> tuple[str, ...]:
-        """Its own purpose, which a question has unless it states another, and the further ones."""
-        return (self.purpose, *self.purposes)
-
-    def find_party(self, organisation: str) -> Party | None:
-        return next((party for party in self.parties if party.organisation == organisation), None)
-
-    def find_feed(self, name: str) -> FeedTerms | None:
-        return next((feed for feed in self.feeds if feed.name == name), None)
-
-    def providers_of(self, feed: FeedTerms) -> tuple[str, ...]:
-        """Organisations that post this feed."""
-        return tuple(party.organisation for party in self.parties if party.role is feed.provider)
-
-    def grains_of(self, feed: FeedTerms) -> tuple[Grain, ...]:
-        """By which grains of time the feed can be asked: its own, and the roll-ups that the contract declares."""
-        return tuple(grain for grain in Grain if grain is feed.grain or self.rollups.get(grain) is feed.grain)
-
-    def find_grant(self, party: Party) -> Grant | None:
-        """The party's own grant, or else that of its role."""
-        for organisation in (party.organisation, None):
-            for grant in self.grants:
-                if grant.role is party.role and grant.organisation == organisation:
-                    return grant
-        return None
-
-
-def read_terms(document: JsonObject) -> Terms:
-    """The terms of a well-formed document. Raises ValueError where a value has no meaning (a date, a period)."""
-    vocabularies = {name: tuple(values) for name, values in document["vocabularies"].items()}
-    rules = document["rules"]
-    small_cells, reciprocity = rules.get("small_cells"), rules.get("reciprocity")
-    return Terms(
-        id=document["id"],
-        version=document["version"],
-        title=document["title"],
-        purpose=document["purpose"],
-        effective=date.fromisoformat(document["effective"]),
-        expires=date.fromisoformat(document["expires"]),
-        parties=tuple(
-            Party(party["organisation"], Role(party["role"]), party["population"]) for party in document["parties"]
-        ),
-        feeds=tuple(read_feed(feed, vocabularies) for feed in document["feeds"]),
-        rollups={Grain(c): Grain(f) for c, f in document.get("rollups", {}).get("period", {}).items()},
-        privacy=PrivacyTerms(
-            unit=PrivacyUnit(document["privacy"]["unit"]),
-            max_providers=document["privacy"].get("max_providers"),
-            delta=document["privacy"]["delta"],
-            ceilings_nano={name: budget_nano(rho) for name, rho in document["privacy"]["ceilings"].items()},
-        ),
-        grants=tuple(read_grant(f"/grants/{i}", grant) for i, grant in enumerate(document["grants"])),
-        rules=Rules(
-            rules["min_payers"],
-            small_cells["mask_below"] if small_cells else None,
-            reciprocity["within_days"] if reciprocity else None,
-        ),
-        purposes=tuple(document.get("purposes", ())),
-        prohibited=tuple(document.get("prohibited", ())),
-    )
-
-
-def terms_of(record: ContractRecord) -> Terms:
-    """The terms of a stored contract. A frozen document never changes, so it is read once and kept by digest.
-
-    Raises ContractAltered for a document that is not the one its parties signed.
-    """
-    if record.digest is None:
-        return read_terms(record.document)
-    known = _READ.find(record.digest)
-    if known is not None:
-        return known
-    form = canonical_bytes(record.document)
-    if sha256(form) != record.digest:
-        raise ContractAltered(record.id)
-    terms = read_terms(record.document)
-    _READ.keep(record.digest, terms, len(form))
-    return terms
-
-
 def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> FeedTerms:
     """One feed of a well-formed document. Raises ValueError as `read_terms`, KeyError for an unknown dimension."""
     grain = Grain(feed["grain"])
@@ -297,6 +155,8 @@ def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> Fee
         plan=_read_plan(feed["plan"]) if feed.get("plan") else None,
         generation=_generation(feed, vocabularies) if feed.get("plan") else None,
         preparation_sha256=feed.get("preparation_sha256"),
+        linked=Linked(**feed["linked"]) if feed.get("linked") else None,
+        known_after_months=feed.get("known_after_months"),
     )
 
 
@@ -306,6 +166,9 @@ def _generation(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> s
         "bounds": {name: measure["bound"] for name, measure in feed["measures"].items()},
         "draws": feed["plan"]["draws"],
     }
+    # What cells mean, too: releases before and after a change of it are not of one table. Only where it is said, so
+    # that feeds of before these terms are what they were.
+    rests_on |= {name: feed[name] for name in ("linked", "known_after_months") if feed.get(name) is not None}
     return digest_of(rests_on)
 
 
@@ -340,8 +203,3 @@ def write_draws(plan: MeasurementPlan) -> list[JsonObject]:
         }
         for draw in plan.draws
     ]
-
-
-def repeated(names: Iterable[str]) -> set[str]:
-    """The names that occur more than once."""
-    return {name for name, times in Counter(names).items() if times > 1}
