@@ -43,8 +43,9 @@ check: $(READY)  ## style, types, layers, and that openapi.yaml is current
 	$(BIN)/lint-imports
 	$(BIN)/parley openapi --check
 
-study: $(READY)  ## how often the intervals hold the truth, and how wide they are (a few minutes)
+study: $(READY)  ## how often the intervals hold the truth, and how wide they are (some twenty minutes)
 	$(BIN)/python -m benchmarks.interval_study
+	$(BIN)/python -m benchmarks.study
 
 utility: $(READY)  ## how accurate tables are, beside other ways to spend the same budget (up to a minute)
 	$(BIN)/python -m benchmarks.utility

@@ -20,6 +20,7 @@ from api.routes.ledger import blueprint as ledger
 from api.routes.organisations import blueprint as organisations
 from api.routes.previews import blueprint as previews
 from api.routes.receipts import blueprint as receipts
+from api.routes.settlements import blueprint as settlements
 from api.routes.signing_keys import blueprint as signing_keys
 from api.routes.statistics import blueprint as statistics
 from api.routes.submissions import blueprint as submissions
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     previews,
     submissions,
     statistics,
+    settlements,
     ledger,
     audit,
     receipts,

@@ -25,7 +25,7 @@ _FLUSHES_MAX: Final = 10_000
 _PIECE_BYTES: Final = 1024 * 1024
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _COMPRESSIBLE: Final = frozenset(
-    {"application/json", "application/yaml", "text/css", "text/html", "text/javascript", "text/markdown"}
+    {"application/json", "application/yaml", "text/css", "text/csv", "text/html", "text/javascript", "text/markdown"}
 )
 
 

@@ -30,6 +30,7 @@ from contracts.listing import Listing
 from contracts.ports import BlockFormat, Clock, Witness
 from contracts.previewing import Previewing
 from contracts.registering import Registering
+from contracts.settling import Settling
 from contracts.signing_keys import SigningKeys
 from contracts.statistics.catalogue import GRANTABLE
 from contracts.submissions.submitting import Submitting
@@ -113,6 +114,10 @@ class Wiring:
     @cached_property
     def asking(self) -> Asking:
         return Asking(self.database, self.clock, self.blocks)
+
+    @cached_property
+    def settling(self) -> Settling:
+        return Settling(self.asking, self.database)
 
     @cached_property
     def audit_books(self) -> AuditBooks:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from contracts.decisions import Contract, get_contract, get_party
 from contracts.granting import permit, pool_term, purposes_of, require_reciprocity
@@ -12,16 +13,18 @@ from contracts.parties import Caller
 from contracts.periods import Period
 from contracts.ports import BlockFormat, Clock, Database, Stores
 from contracts.records import ContractRecord, ReleaseRecord
-from contracts.statistics.answers import Answer, Coverage, Label, State
+from contracts.statistics.answerable import answerable_instead, asked_of, missing_from
+from contracts.statistics.answers import ECOLOGICAL_WARNING, Answer, Coverage, Label, State
 from contracts.statistics.as_of import FIRST, nothing_released
 from contracts.statistics.catalogue import OFFERED
 from contracts.statistics.columns import rows_of
 from contracts.statistics.declarations import Computed, Statistic
 from contracts.statistics.explaining import Explanation, explain
 from contracts.statistics.masks import NOTE
+from contracts.statistics.meeting import in_common
 from contracts.statistics.pools import Opened, open_releases
 from contracts.statistics.questions import Question, buckets_of, selected_periods
-from contracts.statistics.slices import Slice, Vectors, coverage_of, cut_slice
+from contracts.statistics.slices import ReadVectors, Slice, coverage_of, cut_slice
 from contracts.terms import FeedTerms, Measured, Party, Terms
 
 
@@ -50,12 +53,15 @@ class Answered:
 class Granted:
     """What the contract grants the caller. purposes: for which it may ask, its own included where allowed.
 
-    statistics: by name; None where this version does not answer it.
+    statistics: by name; None where this version does not answer it. missing: what the feeds of the contract lack for
+    those that they cannot answer; instead: what can be asked then.
     """
 
     grant: Grant
     purposes: tuple[str, ...]
     statistics: dict[str, Statistic | None]
+    missing: dict[str, tuple[str, ...]]
+    instead: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,12 @@ class Asking:
         grant = terms.find_grant(party)
         if grant is None:
             return None
-        return Granted(grant, purposes_of(terms, grant), {name: OFFERED.get(name) for name in grant.statistics})
+        offered = {name: OFFERED.get(name) for name in grant.statistics}
+        asked = asked_of(terms, grant, Question(""))
+        lacks = {name: missing_from(found, asked) for name, found in offered.items() if found is not None}
+        missing = {name: lacking for name, lacking in lacks.items() if lacking}
+        instead = {name: answerable_instead(name, asked) for name in missing}
+        return Granted(grant, purposes_of(terms, grant), offered, missing, instead)
 
     def coverage(self, caller: Caller, contract_id: str) -> list[FeedCoverage]:
         """Feed by feed, what its grant opens to the caller and what it posted itself. Raises ContractNotFound,
@@ -126,17 +137,18 @@ class Asking:
         party = get_party(contract.terms, caller)
         return contract, contract.require_in_force(now), party
 
-    def _decode(self, release_id: str, block: bytes, digests: dict[str, str]) -> Vectors:
+    def _reader(self, release_id: str, block: bytes, digests: dict[str, str]) -> ReadVectors:
+        """Of the vectors of a block, those that are asked for: a statistic needs few of its measures."""
         if hashlib.sha256(block).hexdigest() != digests[release_id]:
             raise BlockAltered(release_id)
-        return self._blocks.decode(block)
+        return partial(self._blocks.decode, block)
 
     def _slice(self, stores: Stores, terms: Terms, part: _Part, *, before: bool = False) -> Slice:
         digests = {release.id: release.block_sha256 for found in part.opened.values() for release in found}
 
-        def load(release_ids: Sequence[str]) -> dict[str, Vectors]:
+        def load(release_ids: Sequence[str]) -> dict[str, ReadVectors]:
             blocks = stores.releases.get_blocks(release_ids)
-            return {release_id: self._decode(release_id, blocks[release_id], digests) for release_id in release_ids}
+            return {release_id: self._reader(release_id, blocks[release_id], digests) for release_id in release_ids}
 
         buckets = buckets_of(part.question, part.periods)
         if before:
@@ -166,7 +178,9 @@ def _parts(
     questions = [need.cut(question, feed) for need, feed in zip(statistic.needs, feeds, strict=True)]
     periods = [selected_periods(cut, feed) for cut, feed in zip(questions, feeds, strict=True)]
     if statistic.same_periods:
-        opened, periods = _in_common(opened, periods)
+        opened, periods = in_common(feeds, opened, periods)
+    if statistic.every_period:
+        opened = [_unbroken(found, asked) for found, asked in zip(opened, periods, strict=True)]
     return [_Part(*part) for part in zip(feeds, questions, periods, opened, strict=True)]
 
 
@@ -186,14 +200,9 @@ def _settled(opened: Opened) -> Opened:
     return {period: found for period, found in opened.items() if not any(release.provisional for release in found)}
 
 
-def _in_common(
-    opened: list[Opened], periods: list[tuple[Period, ...]]
-) -> tuple[list[Opened], list[tuple[Period, ...]]]:
-    """Both sides of a division over the same periods: asked of all, and covered by all."""
-    covered = set.intersection(*(set(found) for found in opened))
-    asked = tuple(sorted(set.intersection(*(set(found) for found in periods))))
-    shared = [{period: found[period] for period in found if period in covered} for found in opened]
-    return shared, [asked] * len(periods)
+def _unbroken(opened: Opened, asked: Sequence[Period]) -> Opened:
+    """All of the periods asked, or none."""
+    return opened if all(str(period) in opened for period in asked) else {}
 
 
 def _answer(
@@ -202,9 +211,11 @@ def _answer(
     rows = rows_of(computed.columns)
     releases = [release for part in slices + before for release in part.releases]
     of_releases = {
+        Label.LINKED: any(part.feed.linked is not None for part in slices + before),
         Label.PROVISIONAL: any(release.provisional for release in releases),
         Label.MEASURED_AT_SOURCE: any(release.measured == Measured.SOURCE for release in releases),
     }
+    warned = (ECOLOGICAL_WARNING,) if Label.ECOLOGICAL in (statistic.label, *computed.labels) else ()
     suppressed = (NOTE,) if any(row.state is State.SUPPRESSED for row in rows) else ()
     return Answer(
         statistic=statistic.name,
@@ -213,8 +224,12 @@ def _answer(
         confidence=question.confidence,
         interval_covers=statistic.interval_covers,
         total_interval_covers=statistic.total_interval_covers,
-        labels=(statistic.label, *computed.labels, *(label for label, holds in of_releases.items() if holds)),
-        notes=(*computed.notes, *suppressed),
+        labels=tuple(
+            dict.fromkeys(
+                (statistic.label, *computed.labels, *(label for label, holds in of_releases.items() if holds))
+            )
+        ),
+        notes=(*warned, *computed.notes, *suppressed),
         coverage=(*(part.coverage() for part in slices), *(part.coverage(compared=True) for part in before)),
         releases=tuple(sorted({release.id for release in releases})),
         rows=tuple(rows),

@@ -24,11 +24,14 @@ from contracts.refusals import (
     QuestionInvalid,
     ReciprocityUnmet,
 )
+from contracts.statistics.answerable import answerable_instead, asked_of
 from contracts.statistics.catalogue import get_statistic
+from contracts.statistics.checking import check_question
 from contracts.statistics.declarations import Asked, Statistic
 from contracts.statistics.fitting import fit_to
-from contracts.statistics.questions import TIME, Question, check_question, days_asked
-from contracts.statistics.selecting import get_feeds
+from contracts.statistics.meeting import require_common
+from contracts.statistics.questions import TIME, Question, days_asked, selected_periods
+from contracts.statistics.selecting import FEED_MISSING, get_feeds
 from contracts.terms import FeedTerms, Party, Terms
 
 
@@ -45,25 +48,35 @@ class Permitted:
 
 def permit(record: ContractRecord, terms: Terms, party: Party, question: Question) -> Permitted:
     """Raises, in this order, ContractVersionOther, PurposeProhibited, PurposeNotGranted, NotGranted (statistic),
-    StatisticNotFound, NotGranted (dimensions), QuestionInvalid (their number), NotGranted (periods, then feeds), or
-    QuestionInvalid for what does not fit the feeds."""
+    StatisticNotFound, NotGranted (what it is of), SettlementNotAgreed, NotGranted (dimensions), QuestionInvalid (their
+    number), NotGranted (periods, then feeds), or QuestionInvalid for what does not fit the feeds."""
     require_version(record, question.version)
     purpose = _get_purpose(terms, party, question.purpose)
     grant = _get_grant(terms, party, question.statistic)
     declared = get_statistic(question.statistic)
+    _require_subject(grant, party, declared, question)
+    question = declared.complete(asked_of(terms, grant, question))
     _require_dimensions(terms, grant, question)
     _require_periods(grant, question)
-    statistic = fit_to(declared, _asked(terms, grant, question))
+    statistic = fit_to(declared, asked_of(terms, grant, question))
     granted = _granted_feeds(terms, grant, statistic, question)
     question = replace(question, within=grant.periods)
-    feeds = get_feeds(statistic, granted, question)
+    feeds = _get_feeds(statistic, granted, asked_of(terms, grant, question))
     check_question(question, terms, feeds, statistic.figures_shown(question, feeds))
+    if statistic.same_periods:
+        cuts = (need.cut(question, feed) for need, feed in zip(statistic.needs, feeds, strict=True))
+        require_common(feeds, [selected_periods(cut, feed) for cut, feed in zip(cuts, feeds, strict=True)])
     return Permitted(question, purpose, grant, statistic, feeds)
 
 
-def _asked(terms: Terms, grant: Grant, question: Question) -> Asked:
-    feeds = tuple(feed for feed in terms.feeds if grant.feeds is None or feed.name in grant.feeds)
-    return Asked(replace(question, within=grant.periods), terms, feeds, grant.statistics, get_statistic)
+def _get_feeds(statistic: Statistic, granted: Sequence[FeedTerms], asked: Asked) -> tuple[FeedTerms, ...]:
+    """Raises QuestionInvalid, where a feed is missing with what can be asked `instead`."""
+    try:
+        return get_feeds(statistic, granted, asked.question)
+    except QuestionInvalid as refused:
+        if any(fault.code == FEED_MISSING for fault in refused.faults):
+            refused.extra["instead"] = list(answerable_instead(statistic.name, asked))
+        raise
 
 
 def purposes_of(terms: Terms, grant: Grant | None) -> tuple[str, ...]:
@@ -100,6 +113,16 @@ def _get_grant(terms: Terms, party: Party, statistic: str) -> Grant:
             term=f"{grant.pointer}/statistics",
         )
     return grant
+
+
+def _require_subject(grant: Grant, party: Party, statistic: Statistic, question: Question) -> None:
+    """What shows the figures of another statistic is granted with it, and not around it."""
+    if statistic.of_granted and question.of in statistic.subjects and question.of not in grant.statistics:
+        raise NotGranted(
+            f"The contract does not grant {question.of}, of which this would be, to the {party.role}.",
+            granted=list(grant.statistics),
+            term=f"{grant.pointer}/statistics",
+        )
 
 
 def _require_dimensions(terms: Terms, grant: Grant, question: Question) -> None:

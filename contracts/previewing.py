@@ -10,6 +10,7 @@ from typing import Final
 
 from contracts.drafting import check_terms
 from contracts.ledger.statements import Ceilings, Loss, ceilings, loss
+from contracts.linking import find_linked_loss
 from contracts.parties import JsonObject, Role
 from contracts.ports import Clock
 from contracts.predicting import (
@@ -26,11 +27,13 @@ from contracts.predicting import (
     unpredicted,
 )
 from contracts.refusals import ContractInvalid, Fault
-from contracts.statistics.catalogue import unanswered
+from contracts.settlement_odds import SettlementOdds, settlement_odds
+from contracts.statistics.answerable import unanswered
 from contracts.terms import FeedTerms, Terms, read_terms
 from contracts.wishes import Budget, read_wishes, smallest_budget
 from privacy.accuracy import CONFIDENCE, RATES, PlanNoise
 from privacy.adversary import belief_at_most, right_guesses
+from privacy.plan import MeasurementPlan
 from privacy.plan_words import explain_plan
 from privacy.strategy import BudgetTooSmall, make_plan
 
@@ -101,16 +104,28 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedPreview:
+    """What a linked feed costs a person of the brand's population. over_term: at most, over all payers."""
+
+    organisation: str
+    population: str
+    over_term: Loss
+    one_release: Loss
+
+
+@dataclass(frozen=True, slots=True)
 class FeedPreview:
     """One feed. over_term: the most that a person may lose by it. one_release: what a period costs. plan: in words.
 
-    restatements: empty for a life table, which has none.
+    linked: what it costs besides, on the brand's side; None where it is not linked. restatements: empty for a life
+    table, which has none.
     """
 
     feed: FeedTerms
     providers: int
     over_term: Loss
     one_release: Loss
+    linked: LinkedPreview | None
     rows: tuple[TableRow, ...]
     lead: Lead
     restatements: tuple[RestatementPrice, ...]
@@ -135,7 +150,8 @@ class Attacker:
 class Preview:
     """What a contract would give, feed by feed, what it would cost, and the budgets that were asked for.
 
-    unanswered: the statistics that it grants and that this version does not answer.
+    unanswered: the statistics that it grants and that its feeds cannot answer. settlement: None where it settles
+    on nothing.
     """
 
     terms: Terms
@@ -143,6 +159,7 @@ class Preview:
     ceilings: Ceilings
     budgets: tuple[Budget, ...]
     unanswered: tuple[str, ...]
+    settlement: SettlementOdds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +183,7 @@ class Previewing:
             ceilings=ceilings(terms),
             budgets=tuple(smallest_budget(wish, terms) for wish in wishes),
             unanswered=tuple(unanswered(terms)),
+            settlement=settlement_odds(terms),
         )
 
 
@@ -195,6 +213,7 @@ def _feed(terms: Terms, feed: FeedTerms) -> FeedPreview:
         providers=providers,
         over_term=loss(feed.rho_nano, delta),
         one_release=loss(plan.charge_nano, delta),
+        linked=_linked(terms, feed, plan),
         rows=tuple(
             _row(figure, by, noise, providers) for figure in (*counts, *rates) for by in tables_of(feed, figure)
         ),
@@ -204,6 +223,16 @@ def _feed(terms: Terms, feed: FeedTerms) -> FeedPreview:
         plan=explain_plan(feed.design, plan),
         notes=tuple(_notes(terms, feed)),
     )
+
+
+def _linked(terms: Terms, feed: FeedTerms, plan: MeasurementPlan) -> LinkedPreview | None:
+    found = find_linked_loss(terms, feed, plan)
+    if found is None:
+        return None
+    over_term, one_release = (
+        loss(nano, terms.privacy.delta) for nano in (found.over_term_nano, found.one_release_nano)
+    )
+    return LinkedPreview(found.organisation, found.population, over_term, one_release)
 
 
 def _notes(terms: Terms, feed: FeedTerms) -> Iterator[str]:

@@ -30,6 +30,7 @@ class ReceiptKind(StrEnum):
     SUBMISSION = "submission"
     ANSWER = "answer"
     AUDIT_HEAD = "audit-head"
+    SETTLEMENT = "settlement"
 
 
 def submission_payload(issuer: str, receipt: Receipt) -> JsonObject:
@@ -59,7 +60,16 @@ def submission_payload(issuer: str, receipt: Receipt) -> JsonObject:
             "granted_nano": entry.granted_nano,
             "spent_nano": entry.spent_nano,
         },
+        **linked_payload(receipt),
     }
+
+
+def linked_payload(receipt: Receipt) -> JsonObject:
+    """Of a linked feed: what the brand's population was charged too, every attempt included."""
+    if (linked := receipt.linked) is None:
+        return {}
+    charged = linked.one_release_nano * receipt.attempts
+    return {"linked": {"population": linked.population, "charged_nano": charged}}
 
 
 def answer_payload(
@@ -91,6 +101,19 @@ def answer_payload(
     }
 
 
+def settlement_payload(issuer: str, at: datetime, record: ContractRecord, statement: JsonObject) -> JsonObject:
+    """at: when the last release that it rests on was stored, so that it says the same whenever and to whomever."""
+    return (
+        _headed(issuer, ReceiptKind.SETTLEMENT, at)
+        | {
+            "contract_id": record.id,
+            "contract_version": record.version,
+            "contract_digest": record.digest or "",
+        }
+        | statement
+    )
+
+
 def audit_head_payload(issuer: str, now: datetime, book: str, sequence: int, record_hash: str) -> JsonObject:
     """The last record of a book at an instant: whoever keeps this can tell if the book was cut or written anew."""
     return _headed(issuer, ReceiptKind.AUDIT_HEAD, now) | {"book": book, "sequence": sequence, "hash": record_hash}
@@ -118,7 +141,14 @@ def _readable(payload: JsonObject) -> JsonObject:
         "debited": _loss(payload["debited_nano"]),
         "balance": _loss(payload["ledger"]["granted_nano"] - payload["ledger"]["spent_nano"]),
         "released_at": payload["iat"],
+        "linked": readable_linked(payload),
     }
+
+
+def readable_linked(payload: JsonObject) -> JsonObject | None:
+    """What a receipt says of the brand's population; None where its feed is not linked."""
+    linked = payload.get("linked")
+    return linked and {"population": linked["population"], "charged": _loss(linked["charged_nano"])}
 
 
 def other_contract(payload: JsonObject, document: JsonObject) -> list[str]:

@@ -75,6 +75,10 @@ class StatisticNotFound(NotFound):
     code = "statistic-not-found"
 
 
+class SettlementNotAgreed(NotFound):
+    code = "settlement-not-agreed"
+
+
 class NotAllowed(Refusal):
     """The caller is a party, and its part in the contract does not include this."""
 
@@ -267,6 +271,12 @@ class SubmissionInProgress(Conflict):
 
 class BudgetExhausted(Conflict):
     code = "budget-exhausted"
+
+
+class LinkedBudgetExhausted(Conflict):
+    """No room in the population of the brand that a feed is linked to. How much there is, the payer is not told."""
+
+    code = "linked-budget-exhausted"
 
 
 class LedgerSealed(Conflict):

@@ -8,16 +8,17 @@ of a rate (1.0pp).
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts.ledger.statements import Loss, loss
+from contracts.linking import find_linked_party, linked_rho_nano
 from contracts.periods import Grain
 from contracts.predicting import Figure, Span, Width, counts_of, noise_at, rates_of
 from contracts.refusals import AccuracyInvalid, Fault
 from contracts.terms import FeedTerms, Terms
 from privacy.accuracy import largest_scale, smallest_reaching
-from privacy.strategy import BudgetTooSmall, count_draws
+from privacy.strategy import BudgetTooSmall, count_draws, make_plan
 
 COUNTS: Final = "counts"
 RATES: Final = ("adherence_rate", "pdc_pooled")
@@ -64,7 +65,7 @@ class Budget:
 
     now: what the contract as it stands gives. smallest: the least ceiling of the feed that reaches the wish; None
     where none up to `most` does. most: the population's whole ceiling. at_most: what `most` gives. fits: the population
-    can pay for `smallest` beside its other feeds.
+    can pay for `smallest` beside its other feeds, and of a linked feed the brand's too.
     """
 
     wish: Wish
@@ -204,8 +205,25 @@ def smallest_budget(wish: Wish, terms: Terms) -> Budget:
         smallest=None if smallest is None else loss(smallest, delta),
         most=loss(most, delta),
         at_most=_width(wish, most),
-        fits=smallest is not None and smallest + others <= most,
+        fits=smallest is not None
+        and smallest + others <= most
+        and _brand_pays(replace(feed, rho_nano=smallest), terms),
     )
+
+
+def _brand_pays(feed: FeedTerms, terms: Terms) -> bool:
+    """Of a linked feed: at this budget, the brand's ceiling pays for it beside all else that it pays for."""
+    party = find_linked_party(terms, feed)
+    if party is None:
+        return True
+    own = sum(other.rho_nano for other in terms.feeds if other.provider is party.role)
+    feeds = [feed, *(other for other in terms.feeds if other.name != feed.name and other.linked is not None)]
+    linked = sum(
+        linked_rho_nano(other, make_plan(other.design, other.charge_nano)) * len(terms.providers_of(other))
+        for other in feeds
+        if find_linked_party(terms, other) == party
+    )
+    return own + linked <= terms.privacy.ceilings_nano[party.population]
 
 
 def _width(wish: Wish, rho_nano: int) -> Width:

@@ -75,7 +75,20 @@ class FittedTable:
         effects B of variance(B) times the projection on the space of B, which is applied and never written out.
         """
         cells = _contracted(weights, [matrix.T for matrix in groups])
-        return _contracted(_weighted_effects(cells, self.effect_variances), groups)
+        return _contracted(_weighted_effects(cells, self.effect_variances, range(cells.ndim)), groups)
+
+    def combined_covariance(self, groups: Groups, left: Floats, right: Floats, axes: Sequence[int]) -> Floats:
+        """Covariance of two weighted sums over the groups of `axes`, entry by entry of the other axes.
+
+        left, right: weights, of the shape of `sums(groups)`. Returns that shape, with `axes` of length 1. The other
+        axes keep the factors of `covariance`, mean and inside; along `axes` the projection on each effect is applied.
+        """
+        kept = [np.eye(2) if i in axes else np.stack([_mean(g, g), _inside(g, g)], 1) for i, g in enumerate(groups)]
+        expand = [matrix.T if i in axes else np.eye(len(matrix)) for i, matrix in enumerate(groups)]
+        first, second = (_contracted(weights, expand) for weights in (left, right))
+        noise = _weighted_effects(second, _contracted(self.effect_variances, kept), axes)
+        combined: Floats = (first * noise).sum(axis=tuple(axes), keepdims=True)
+        return combined
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,7 @@ def fit(
     values = np.zeros(shape)
     for margin, precision in zip(margins, precisions, strict=True):
         dropped = _size(shape, frozenset(range(len(shape))) - margin.axes)
-        values += _weighted_effects(margin.table / dropped, precision / total)
+        values += _weighted_effects(margin.table / dropped, precision / total, range(len(shape)))
     return FittedTable(values, 1 / total, on_lattice=False)
 
 
@@ -136,13 +149,18 @@ def _size(shape: tuple[int, ...], axes: Axes) -> int:
     return prod(shape[axis] for axis in axes)
 
 
-def _weighted_effects(table: Floats, weights: Floats, axis: int = 0) -> Floats:
-    """The sum over all effects of weight * effect of `table`: along each axis its mean and what is left."""
-    if axis == table.ndim:
+def _weighted_effects(table: Floats, weights: Floats, axes: Sequence[int]) -> Floats:
+    """The sum over all effects of `axes` of weight * effect of `table`: along each its mean and what is left.
+
+    weights: along `axes` of length 2, without and with the axis in the effect; as `table` or of length 1 elsewhere.
+    """
+    if not axes:
         return weights * table
+    axis, others = axes[0], axes[1:]
     mean = table.mean(axis=axis, keepdims=True)
-    without = _weighted_effects(mean, weights[0], axis + 1)
-    return without if table.shape[axis] == 1 else without + _weighted_effects(table - mean, weights[1], axis + 1)
+    low, high = np.split(weights, 2, axis=axis)
+    without = _weighted_effects(mean, low, others)
+    return without if table.shape[axis] == 1 else without + _weighted_effects(table - mean, high, others)
 
 
 def _contracted(values: Floats, matrices: Groups) -> Floats:

@@ -1,9 +1,9 @@
 """The measurement plan: what is drawn for one period of a feed, at which sigma and charge. Frozen once signed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from privacy.mechanism import MAX_SIGMA, MIN_SIGMA, charge_nano
-from privacy.sensitivity import l2_squared_of_period, root_up
+from privacy.sensitivity import l2_squared_of_move, l2_squared_of_period, root_up
 
 
 class PlanNotSound(ValueError):
@@ -54,6 +54,17 @@ class MeasurementPlan:
     def draws_of(self, measure: str) -> tuple[Draw, ...]:
         return tuple(draw for draw in self.draws if draw.measure == measure)
 
+    def of_moves(self, dimension: str, bounds: dict[str, int]) -> "MeasurementPlan":
+        """The same draws, charged for persons who are only moved between values of `dimension`: in margins that hold
+        it they leave one entry and come into another, 2 b^2; the others do not change, and so lose nothing of them.
+
+        For records that decide the dimension and nothing else of the cells (docs/decisions/0028). Nothing is drawn by
+        this plan: it says what the draws of the other cost those persons. bounds: by measure.
+        """
+        return MeasurementPlan(
+            tuple(_of_move(draw, bounds[draw.measure]) for draw in self.draws if dimension in draw.margin)
+        )
+
     def verify(self, dimensions: tuple[str, ...], bounds: dict[str, int]) -> None:
         """Recompute every sensitivity and charge. Raises PlanNotSound at the first that differs."""
         for draw in self.draws:
@@ -70,3 +81,8 @@ class MeasurementPlan:
             raise PlanNotSound("the plan forgets the full table of a measure")
         if len({draw.name for draw in self.draws}) != len(self.draws):
             raise PlanNotSound("the plan draws the same margin twice")
+
+
+def _of_move(draw: Draw, bound: int) -> Draw:
+    l2_squared = l2_squared_of_move(bound)
+    return replace(draw, l2_squared=l2_squared, charge_nano=charge_nano(draw.sigma_value, root_up(l2_squared)))

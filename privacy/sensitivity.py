@@ -18,6 +18,13 @@ def l2_squared_of_period(bound: int) -> int:
     return bound * bound
 
 
+def l2_squared_of_move(bound: int) -> int:
+    """One period of one measure, any margin that tells the two cells apart: the person leaves a cell, by at most
+    `bound`, and comes into another by as much: 2 b^2. In a margin that merges the two cells nothing moves at all."""
+    _require_positive(bound=bound)
+    return 2 * bound * bound
+
+
 def l2_squared_with_period_as_key(bound: int, periods: int) -> int:
     """All periods with period as a key: `periods` cells, each by at most `bound`: k b^2."""
     _require_positive(bound=bound, periods=periods)

@@ -54,6 +54,8 @@ def _asked(feed: FeedTerms, definition: FeedDefinition, period: Period) -> dict[
         "washout_days": definition.washout_days,
         "enrolment_gap_days": definition.enrolment_gap_days,
         "feed_first_day": _day(feed.periods.first.first_day),
+        "known_after_months": feed.known_after_months,
+        "last_month": _month(period.last_day).index,
         "stay_days_removed": int(definition.stay_days is StayDays.REMOVED),
         "emergency_admissions_left_out": int(definition.emergency_admissions is EmergencyAdmissions.LEFT_OUT),
         "by_product": int(PRODUCT.name in sources_of(feed, definition)),

@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "submit": "Post one period of a feed.",
     "measure": "Draw a release on your own premises, for a feed measured at source.",
     "ask": "Ask a statistic.",
+    "settlement": "See what a contract comes to, signed.",
+    "codebook": "Print what columns, words and figures of answers mean.",
     "ledger": "Read your population's privacy losses.",
     "audit": "Read who did what, and verify that nothing of it was changed.",
     "coverage": "See which periods can be asked.",
@@ -47,7 +49,7 @@ def main() -> None:
     """Payers and brands post aggregates, and both read joint statistics that reveal almost nothing about any person.
 
     The operator's commands (migrate, org, population, client, keys add) work on the database of
-    PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, ledger, coverage, audit, token) call an
-    exchange over HTTP, as the client that a profile describes, or PARLEY_URL, PARLEY_CLIENT_ID and
+    PARLEY_DATABASE_URL. The commands of a party (contract, submit, ask, settlement, ledger, coverage, audit, token)
+    call an exchange over HTTP, as the client that a profile describes, or PARLEY_URL, PARLEY_CLIENT_ID and
     PARLEY_CLIENT_KEY_FILE.
     """

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from shutil import get_terminal_size
 from typing import Final
 
+from adapters.answers.lines import is_identified, keys_of
+from api.cli.answer_numbers import ends_text, value_text
 from api.cli.output import say, say_paragraph, say_table
 from contracts.parties import JsonObject
 
@@ -33,16 +35,6 @@ def say_rows(rows: Sequence[JsonObject]) -> None:
         say_paragraph(f"In every row: {', '.join(told)}.")
 
 
-def is_identified(row: JsonObject) -> bool:
-    """Of a rate that may be anything from 0 to 1 the point is noise; as JSON it is there, with its flag."""
-    return row["value"] is not None and not (row["unit"] == "share" and "whole_range" in row["flags"])
-
-
-def keys_of(rows: Sequence[JsonObject]) -> list[str]:
-    """Dimensions and grains that the rows are broken down by, in order."""
-    return list(dict.fromkeys(name for row in rows for name in row["key"]))
-
-
 def in_words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -54,11 +46,9 @@ def _table(rows: Sequence[JsonObject]) -> tuple[list[str], list[list[str]]]:
     lines = []
     for row in rows:
         key = [row["key"].get(name, "all") for name in keys]
-        total = [_ends(row["total_interval"], row["unit"])] if has_total else []
+        total = [ends_text(row["total_interval"], row)] if has_total else []
         flags = ", ".join(map(in_words, row["flags"]))
-        lines.append(
-            [*key, row["figure"], _value(row), _ends(row["interval"], row["unit"]), *total, row["unit"], flags]
-        )
+        lines.append([*key, row["figure"], _value(row), ends_text(row["interval"], row), *total, row["unit"], flags])
     return headings, lines
 
 
@@ -81,15 +71,4 @@ def _say_one_by_one(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> 
 def _value(row: JsonObject) -> str:
     if row["state"] != "shown":
         return str(row["state"])
-    return _number(row["value"], row["unit"]) if is_identified(row) else NOT_IDENTIFIED
-
-
-def _ends(ends: JsonObject | None, unit: str) -> str:
-    if ends is None:
-        return ""
-    upper = _number(ends["upper"], unit)
-    return f"at most {upper}" if ends["lower"] is None else f"{_number(ends['lower'], unit)} to {upper}"
-
-
-def _number(value: float, unit: str) -> str:
-    return f"{value:.3f}" if unit == "share" else f"{round(value):,}"
+    return value_text(row) if is_identified(row) else NOT_IDENTIFIED

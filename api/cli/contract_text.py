@@ -6,7 +6,7 @@ from typing import Any
 from api.cli.output import loss_text, say, say_paragraph, say_table, unanswered_text
 from contracts.ledger.statements import Loss, ceilings
 from contracts.parties import JsonObject
-from contracts.statistics.catalogue import unanswered
+from contracts.statistics.answerable import unanswered
 from contracts.terms import FeedTerms, Measured, Terms, read_terms
 from contracts.verifying_contract import doubt_text
 from privacy.units import rho_text

@@ -38,7 +38,7 @@ def write_new(path: Path, text: str, mode: int) -> None:
         file.write(text)
 
 
-def write_whole(path: Path, text: str, mode: int, *, replace: bool) -> None:
+def write_whole(path: Path, content: str | bytes, mode: int, *, replace: bool) -> None:
     """Write a file so that it is there whole or not at all, with the rights of `mode`. Raises Failure.
 
     replace: take the place of a file that is there.
@@ -48,8 +48,8 @@ def write_whole(path: Path, text: str, mode: int, *, replace: bool) -> None:
     beside = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         refuse_taken(path, replace=replace)

@@ -87,7 +87,7 @@ def epsilon_text(loss: Mapping[str, Any]) -> str:
 
 
 def unanswered_text(names: Iterable[str]) -> str:
-    return f"granted, not answered by this version: {', '.join(names)}"
+    return f"granted, but its feeds cannot answer: {', '.join(names)}"
 
 
 def fault_lines(faults: Sequence[Fault]) -> list[str]:

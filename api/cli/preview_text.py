@@ -25,6 +25,9 @@ def say_preview(preview: JsonObject, *, with_plans: bool = False) -> None:
     if preview["budgets"]:
         say()
         _say_budgets(preview["budgets"])
+    if preview["settlement"] is not None:
+        say()
+        _say_settlement(preview["settlement"])
     say()
     if preview["unanswered"]:
         say(unanswered_text(preview["unanswered"]))
@@ -38,6 +41,10 @@ def _say_feed(feed: JsonObject) -> None:
     say(f"{feed['feed']}: {posted}, a person in at most {feed['k']}")
     say(f"  over the term  {loss_text(feed['over_term'])}")
     say(f"  one release    {loss_text(feed['one_release'])}")
+    if linked := feed["linked"]:
+        say(f"  and of {linked['population']}, to whose records it is linked:")
+        say(f"  over the term  {loss_text(linked['over_term'])}, over all payers")
+        say(f"  one release    {loss_text(linked['one_release'])}")
     say()
     spans = [_span(width, feed) for width in feed["rows"][0]["widths"]]
     rows = [
@@ -87,6 +94,24 @@ def _say_losses(preview: JsonObject) -> None:
         say(f"  {name}: {loss_text(lost)}; {_learned(lost)}")
     say(f"Unit: {preview['unit']}.")
     say(preview["several_providers"])
+
+
+def _say_settlement(settlement: JsonObject) -> None:
+    """Both errors: how often met will be said of a rate below the target, and not met of one above."""
+    about = f"{settlement['statistic']} over {settlement['period']} against {settlement['target']}"
+    if settlement["expected"] is None:
+        say(f"Settlement: {about}. How it will be decided is not predicted: state the expected members.")
+        return
+    say(
+        f"Settlement: {about}, decided at {settlement['decide_at']}, of {settlement['expected']:,.0f} expected in "
+        f"{settlement['feed']}. How often each will be said, by privacy noise alone:"
+    )
+    headings = ("true rate", "met", "not met", "undecided")
+    rows = [
+        (f"{odds['rate']:.4g}", *(f"{100 * odds[name]:.1f}%" for name in ("met", "not_met", "undecided")))
+        for odds in settlement["odds"]
+    ]
+    say_table(headings, rows, right=headings)
 
 
 def _learned(lost: JsonObject) -> str:

@@ -112,6 +112,10 @@ def say_verified(kid: str, payload: JsonObject, checked: Iterable[str]) -> None:
             _say_submission(payload)
         case ReceiptKind.ANSWER:
             _say_answer(payload)
+        case ReceiptKind.SETTLEMENT:
+            say_settlement(payload)
+            say(f"Releases: {', '.join(payload['releases'])}")
+            _say_contract(payload)
         case _:
             say(f"Book:     {payload['book']} ended with record {payload['sequence']}")
             say(f"Hash:     {payload['hash']}")
@@ -128,6 +132,8 @@ def _say_submission(payload: JsonObject) -> None:
     _say_contract(payload)
     say(f"Charged:  rho {rho_text(payload['charged_nano'])}")
     say(f"Debited:  rho {rho_text(payload['debited_nano'])}, of {payload['population']}")
+    if linked := payload.get("linked"):
+        say(f"Linked:   charged to {linked['population']} too, rho {rho_text(linked['charged_nano'])}")
     say(
         f"Ledger:   entry {ledger['sequence']} ({ledger['entry_id']}); rho {rho_text(ledger['spent_nano'])} was lost "
         f"after it, of {rho_text(ledger['granted_nano'])} granted"
@@ -141,6 +147,28 @@ def _say_answer(payload: JsonObject) -> None:
     say(f"Digest:   {payload['answer_sha256']} (SHA-256 of the answer's RFC 8785 form)")
     say(f"Releases: {', '.join(payload['releases'])}")
     _say_contract(payload)
+
+
+def say_settlement(statement: JsonObject) -> None:
+    """What it comes to, in words; also of a receipt's payload, which says the same."""
+    clause = f"{statement['statistic']} over {statement['period']} of at least {statement['target']}"
+    say(f"Settled:  {clause}: {_outcome(statement)}")
+    if statement["rate"] is not None and statement["interval"] is not None:
+        ends = " to ".join("?" if end is None else f"{end:.4f}" for end in statement["interval"].values())
+        say(f"Rate:     {statement['rate']:.4f}, {statement['interval_confidence'] * 100:g}% interval {ends}")
+    if statement["confidence"] is not None:
+        sure, decide_at = statement["confidence"], statement["decide_at"]
+        say(f"Sure:     confidence {sure:.4f} that the target is reached; met from {decide_at} on")
+
+
+def _outcome(statement: JsonObject) -> str:
+    match statement["outcome"]:
+        case None:
+            return f"not shown ({statement['state']} by the contract's small-cell rule)"
+        case "undecided":
+            return f"undecided, and then the contract says: {statement['undecided']}"
+        case outcome:
+            return str(outcome).replace("_", " ")
 
 
 def _say_contract(payload: JsonObject) -> None:

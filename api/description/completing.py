@@ -46,6 +46,12 @@ _REFUSALS: Final[dict[str, tuple[str, str, tuple[str, ...], tuple[str, str, Json
         (),
         ("contract-not-found", "There is no contract of this id.", {}),
     ),
+    "406": (
+        "NotAcceptable",
+        "It is not available in a media type that you accept.",
+        (),
+        ("not-acceptable", "An answer is application/json or text/csv.", {"available": ["application/json"]}),
+    ),
     "409": (
         "Conflict",
         "The world is in another state than the request needs.",
@@ -109,6 +115,7 @@ _PATH_PARTS: Final = {
     "name": "A statistic, such as `adherence_rate`; `GET .../statistics` lists those that you may ask.",
 }
 _EXACTLY_ONE: Final = {"Submission": ("rows", "columns", "release")}
+_NEGOTIATED: Final = ("ask", "getContractText")
 _UNLIMITED: Final = ("/healthz", "/readyz")
 _METHODS: Final = ("get", "post", "put", "delete", "patch")
 # What flask-smorest puts in by itself, which says less.
@@ -165,6 +172,8 @@ def _refusals(path: str, method: str, operation: JsonObject, parameters: list[Js
     places = {parameter["in"] for parameter in parameters}
     if content:
         yield from ("400", "413", "415")
+    if operation["operationId"] in _NEGOTIATED:
+        yield "406"
     if "application/json" in content or "query" in places:
         yield "422"
     if any(parameter["name"] == KEY for parameter in parameters):

@@ -38,7 +38,7 @@ HEADERS: Final[JsonObject] = {
     "ETag-of-draft": _header("The tag of a draft, to be sent as `If-Match`; absent once it is proposed."),
     "ETag-of-answer": _header(
         "SHA-256 of the answer, as its receipt and the audit name it: ask again with it as `If-None-Match`. Absent "
-        "with `receipt=true`; `.gzip` is added where the answer is compressed."
+        "with `receipt=true`; `.csv` or `.parquet` is added where it is a table, `.gzip` where it is compressed."
     ),
     "Cache-Control": _header("For how long it may be kept."),
 }
@@ -50,7 +50,7 @@ _IF_NONE_MATCH: Final = {
     "description": "The ETag of what you have; while it holds still, 304 is answered, without a body.",
 }
 _DRAFTS: Final = frozenset({"draftContract", "amendContract", "editDraft", "getContract"})
-_PUBLISHED: Final = ("/.well-known/", "/openapi.yaml")
+_PUBLISHED: Final = ("/.well-known/", "/openapi.yaml", "/v1/codebook")
 
 
 def references(*names: str, **others: str) -> JsonObject:

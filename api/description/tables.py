@@ -1,4 +1,5 @@
-"""What openapi.yaml says of submissions that are tables: their media types, and the query that is their envelope.
+"""What openapi.yaml says of tables: the media types of those that are posted and of those that are answered, and the
+query that is the envelope of a submission.
 
 The parameters are those members of the JSON body that say what is posted; of JSON none may be given.
 """
@@ -8,6 +9,7 @@ from typing import Any, Final
 from adapters.cells.media_types import ARROW_STREAM, CSV, PARQUET
 from contracts.parties import JsonObject
 
+_ANSWERS: Final = "/v1/contracts/{contract_id}/statistics/{name}"
 _PATH: Final = "/v1/contracts/{contract_id}/submissions"
 _ENVELOPE: Final = ("submission_id", "feed", "period", "restatement", "contract_version")
 _NEEDED: Final = frozenset({"submission_id", "feed", "period"})
@@ -17,6 +19,14 @@ _FORMS: Final = {
     ARROW_STREAM: "The columns of a Parquet file as an Arrow IPC stream.",
     PARQUET: "A column a dimension, of texts, and a column a measure, of integers; a row a stratum.",
 }
+_ANSWERED: Final[dict[str, JsonObject]] = {
+    CSV: {"type": "string", "description": "A line a row, in UTF-8 (RFC 4180), with the columns of the codebook."},
+    PARQUET: {
+        "type": "string",
+        "format": "binary",
+        "description": "The same lines in typed columns; all else of the answer, and the codebook, in its metadata.",
+    },
+}
 _BODY: Final = (
     "The cells in JSON, with the envelope; or as a table, with the envelope in the query. It may be compressed: then "
     "send `Content-Encoding: gzip` and one whole gzip member, or `zstd` and one whole frame."
@@ -24,7 +34,9 @@ _BODY: Final = (
 
 
 def describe_tables(document: JsonObject) -> None:
-    """Add to the one operation that takes them."""
+    """Add to the one operation that takes them, and to the one that answers by them."""
+    answered = document["paths"][_ANSWERS]["get"]["responses"]["200"]
+    answered["content"] |= {kind: {"schema": schema} for kind, schema in _ANSWERED.items()}
     operation = document["paths"][_PATH]["post"]
     members = document["components"]["schemas"]["Submission"]["properties"]
     operation["parameters"] = [*operation.get("parameters", []), *(_parameter(name, members) for name in _ENVELOPE)]

@@ -1,27 +1,26 @@
 """Questions: what may be asked, the answers, and which releases they can rest on."""
 
+from dataclasses import asdict
 from typing import Any, Final
 
 from flask import Response, jsonify, request
 
-from api.auth.guards import requires
+from api.answer_forms import answer_response, require_room, wanted_form
+from api.auth.guards import public, requires
+from api.auth.routes import PUBLISHED_HEADERS
 from api.http import Blueprint
 from api.paging import LINK, cut, page_response, refuse_cursor
+from api.schemas.answers import AnswerSchema, answer_json
+from api.schemas.codebook import CodebookSchema
+from api.schemas.coverage import ReleasesSchema, coverage_json
 from api.schemas.paging import page_query
-from api.schemas.statistics import (
-    AnswerSchema,
-    CatalogueSchema,
-    QuestionSchema,
-    ReleasesSchema,
-    answer_json,
-    catalogue_json,
-    coverage_json,
-)
+from api.schemas.statistics import CatalogueSchema, QuestionSchema, catalogue_json
 from api.wiring import wiring
 from contracts.asking import Answered
 from contracts.parties import Caller, JsonObject, Scope
 from contracts.receipts import SIGNED, answer_digest, answer_payload
 from contracts.refusals import Fault, QuestionInvalid
+from contracts.statistics.codebook import codebook
 from contracts.statistics.questions import Compare, Question
 
 blueprint = Blueprint("statistics", __name__, description="Answers from stored releases.")
@@ -50,11 +49,19 @@ def _following(own: list[str], cursor: tuple[str] | None) -> list[str]:
     return own[own.index(cursor[0]) + 1 :]
 
 
+@blueprint.route("/v1/codebook", methods=["GET"])
+@public("What words and columns mean is in the documentation, too.")
+@blueprint.response(200, CodebookSchema)
+def get_codebook() -> tuple[JsonObject, dict[str, str]]:
+    """The codebook: what columns, words and figures of answers mean, and all that each statistic declares."""
+    return asdict(codebook()), PUBLISHED_HEADERS
+
+
 @blueprint.route("/v1/contracts/<string:contract_id>/statistics", methods=["GET"])
 @requires(Scope.STATISTICS_READ)
 @blueprint.response(200, CatalogueSchema)
 def list_statistics(contract_id: str, caller: Caller) -> JsonObject:
-    """The statistics that this contract grants you, and how far the grant goes."""
+    """The statistics that this contract grants you, what its feeds lack for them, and how far the grant goes."""
     return catalogue_json(wiring().asking.catalogue(caller, contract_id))
 
 
@@ -65,9 +72,11 @@ def list_statistics(contract_id: str, caller: Caller) -> JsonObject:
 def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> Response:
     """Ask a statistic. Costs no budget; the same releases, which the answer names, give the same answer for ever.
 
-    Its ETag is its digest, as its receipt and the audit name it.
+    Its ETag is its digest, as its receipt and the audit name it. Accept text/csv or Parquet for its rows as a table.
     """
+    form = wanted_form(request)
     _refuse_repeated()
+    require_room(form, query)
     question = Question(
         statistic=name,
         by=_names(query.get("by")),
@@ -91,20 +100,11 @@ def ask(query: dict[str, Any], contract_id: str, name: str, caller: Caller) -> R
     parley.audit_books.record_answer(caller, question, answered, digest)
     if query["receipt"]:
         return jsonify(_with_receipt(caller, question, answered, answer))
-    return _to_be_asked_again(jsonify(answer), digest)
-
-
-def _to_be_asked_again(response: Response, digest: str) -> Response:
-    """Whoever keeps an answer asks each time whether it holds still: rights end, and releases are added. A receipt
-    is new each time, so an answer with one has no tag."""
-    response.set_etag(digest)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.add("Authorization")
-    return response
+    return answer_response(form, answer, digest)
 
 
 def _with_receipt(caller: Caller, question: Question, answered: Answered, answer: JsonObject) -> JsonObject:
-    """The answer as it is sent, and a receipt over just that."""
+    """The answer as it is sent, and a receipt over just that. It is new each time, so it has no tag."""
     parley = wiring()
     payload = answer_payload(parley.settings.issuer, parley.clock.now(), caller, answered.record, question, answer)
     return answer | {SIGNED: parley.receipt_keys.sign(payload)}

@@ -51,6 +51,7 @@ class SubtotalSchema(Schema):
     contract_id = fields.String(required=True)
     feed = fields.String(required=True)
     generation = fields.String(required=True)
+    linked_by = fields.String(required=True, allow_none=True)
     k = fields.Integer(required=True, metadata={"description": "In how many periods one person is at most."})
     first_measurements = fields.Integer(required=True)
     largest = fields.Nested(LossSchema, required=True, metadata={"description": "Sum of the k largest of them."})
@@ -141,6 +142,7 @@ def _subtotal(subtotal: Subtotal) -> JsonObject:
         "contract_id": subtotal.account.contract_id,
         "feed": subtotal.account.feed,
         "generation": subtotal.account.generation,
+        "linked_by": subtotal.account.linked_by,
         "k": subtotal.k,
         "first_measurements": subtotal.first,
         "largest": nano_json(subtotal.largest_nano),

@@ -4,7 +4,7 @@ from marshmallow import Schema, fields, validate
 
 from api.schemas.fields import DECIMAL, SHORT, SLUG, Form, one_of, text
 from api.schemas.paging import PageSchema
-from contracts.drafting.losses import DEFAULT_CEILING_RHO
+from contracts.drafting.budgets import DEFAULT_CEILING_RHO
 from contracts.parties import Client, JsonObject, Role, Scope
 from contracts.public_keys import URL_LENGTH_MAX
 

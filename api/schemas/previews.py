@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from api.schemas.contracts import ContractDocumentSchema
 from api.schemas.fields import SHORT, Form, name_list, one_of
 from api.schemas.ledger import LossAtDeltaSchema, loss_json
+from api.schemas.settlements import SettlementOddsSchema, odds_json
 from contracts.ledger.statements import Loss
 from contracts.parties import JsonObject
 from contracts.periods import Grain
@@ -13,6 +14,7 @@ from contracts.previewing import (
     ASSUMPTIONS,
     CurvePoint,
     FeedPreview,
+    LinkedPreview,
     Preview,
     RestatementPrice,
     TableRow,
@@ -96,6 +98,15 @@ class LeadSchema(Schema):
     providers = fields.Integer(required=True)
 
 
+class LinkedPreviewSchema(Schema):
+    """What a linked feed costs besides: a person of the population of the brand whose flag is in its cells."""
+
+    organisation = fields.String(required=True)
+    population = fields.String(required=True)
+    over_term = fields.Nested(LossAtDeltaSchema, required=True)
+    one_release = fields.Nested(LossAtDeltaSchema, required=True)
+
+
 class FeedPreviewSchema(Schema):
     """One feed: what it costs and what it gives."""
 
@@ -107,6 +118,7 @@ class FeedPreviewSchema(Schema):
     k = fields.Integer(required=True)
     over_term = fields.Nested(LossAtDeltaSchema, required=True)
     one_release = fields.Nested(LossAtDeltaSchema, required=True)
+    linked = fields.Nested(LinkedPreviewSchema, required=True, allow_none=True)
     plan = fields.List(fields.String(), required=True)
     notes = fields.List(fields.String(), required=True)
     rows = fields.List(fields.Nested(PreviewRowSchema), required=True)
@@ -143,7 +155,8 @@ class BudgetSchema(Schema):
         metadata={"description": "The least rho of the feed that reaches it; null where the ceiling does not."},
     )
     fits = fields.Boolean(
-        required=True, metadata={"description": "The population's ceiling pays for it beside its other feeds."}
+        required=True,
+        metadata={"description": "The ceilings pay for it beside the other feeds, of a linked one the brand's too."},
     )
     ceiling = fields.Nested(LossAtDeltaSchema, required=True)
     at_ceiling = fields.Float(required=True, metadata={"description": "Half-width if the feed took the whole ceiling."})
@@ -166,7 +179,13 @@ class PreviewSchema(Schema):
     unanswered = fields.List(
         fields.String(),
         required=True,
-        metadata={"description": "Statistics that the contract grants and this version does not answer."},
+        metadata={"description": "Statistics that the contract grants and its feeds cannot answer."},
+    )
+    settlement = fields.Nested(
+        SettlementOddsSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null where the contract settles on nothing."},
     )
 
 
@@ -185,6 +204,7 @@ def preview_json(preview: Preview) -> JsonObject:
         "one_person_in_everything": _to_attacker(limits.everything),
         "budgets": [_budget(budget) for budget in preview.budgets],
         "unanswered": list(preview.unanswered),
+        "settlement": None if preview.settlement is None else odds_json(preview.settlement),
     }
 
 
@@ -199,12 +219,22 @@ def _feed(found: FeedPreview) -> JsonObject:
         "k": feed.k,
         "over_term": loss_json(found.over_term),
         "one_release": loss_json(found.one_release),
+        "linked": _linked(found.linked) if found.linked else None,
         "plan": list(found.plan),
         "notes": list(found.notes),
         "rows": [_row(row) for row in found.rows],
         "lead": {"figure": lead.figure.name, "unit": lead.unit, "providers": lead.span.providers},
         "restatements": [_price(price) for price in found.restatements],
         "curve": [_point(point) for point in found.curve],
+    }
+
+
+def _linked(linked: LinkedPreview) -> JsonObject:
+    return {
+        "organisation": linked.organisation,
+        "population": linked.population,
+        "over_term": loss_json(linked.over_term),
+        "one_release": loss_json(linked.one_release),
     }
 
 

@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate, val
 from api.schemas.fields import NAME, SHORT, Form, WholeNumber, name_list, one_of, text
 from contracts.drafting.plans import MAX_DRAWS
 from contracts.parties import JsonObject
-from contracts.receipts import SIGNED
+from contracts.receipts import SIGNED, linked_payload, readable_linked
 from contracts.submissions.submitting import Receipt
 from contracts.terms import Measured
 from privacy.units import rho_text
@@ -108,6 +108,13 @@ class LossSchema(Schema):
     rho = fields.String(required=True)
 
 
+class LinkedChargeSchema(Schema):
+    """What a release of a linked feed cost the population of the brand whose flag is in its cells."""
+
+    population = fields.String(required=True)
+    charged = fields.Nested(LossSchema, required=True, metadata={"description": "Every attempt included."})
+
+
 class ReceiptSchema(Schema):
     """What a provider gets back. It binds the noisy block only."""
 
@@ -127,6 +134,7 @@ class ReceiptSchema(Schema):
     charged = fields.Nested(LossSchema, required=True, metadata={"description": "Loss of this release by itself."})
     debited = fields.Nested(LossSchema, required=True, metadata={"description": "Rise of the population's loss."})
     balance = fields.Nested(LossSchema, required=True, metadata={"description": "The population's budget left then."})
+    linked = fields.Nested(LinkedChargeSchema, required=True, allow_none=True)
     attempts = fields.Integer(required=True, validate=validate.Range(min=1))
     replayed = fields.Boolean(required=True)
     signed_receipt = fields.String(
@@ -154,6 +162,7 @@ def receipt_json(receipt: Receipt, signed: str) -> JsonObject:
         "charged": nano_json(receipt.charged_nano),
         "debited": nano_json(receipt.debited_nano),
         "balance": nano_json(receipt.balance_nano),
+        "linked": readable_linked(linked_payload(receipt)),
         "attempts": receipt.attempts,
         "replayed": receipt.replayed,
         SIGNED: signed,

@@ -174,6 +174,7 @@ def _causes(old: FeedTerms, new: FeedTerms) -> list[str]:
         ("k", old.k, new.k),
         ("its dimensions or their values", [*old.vocabularies.items()], [*new.vocabularies.items()]),
         ("its measures or their bounds", old.bounds, new.bounds),
+        ("whose records it is linked to", old.linked, new.linked),
     )
     causes = [name for name, before, after in pairs if before != after]
     return causes or ([] if _plan_of(old) == _plan_of(new) else ["its measurement plan"])

@@ -43,7 +43,14 @@ _GROUPS: Final = {
     "version": Group.COMPUTED,
     "previous_digest": Group.COMPUTED,
 }
-_ONE_OF: Final = {"parties": "party", "feeds": "feed", "grants": "grant of", "tables": "table", "draws": "draw"}
+_ONE_OF: Final = {
+    "parties": "party",
+    "feeds": "feed",
+    "grants": "grant of",
+    "tables": "table",
+    "draws": "draw",
+    "standards": "standard",
+}
 
 # What a grant is about where it says so, and about any where it does not.
 _NARROWING: Final = ("dimensions", "feeds", "periods", "purposes")
@@ -65,6 +72,8 @@ def words(change: Change, old: Terms, new: Terms) -> str:
             return _of_loss(f"the ceiling of the feed {feed}", change, old, new)
         case ("feeds", feed, "preparation_sha256"):
             return _of_definitions(f"the definitions that make the cells of the feed {feed} of claims", change)
+        case ("rollups", "dimensions", name, "groups", value):
+            return _plainly(f"of the roll-up {name}, {value}", change)
         case ("grants", _, list_name) if change.kind is Kind.VALUES:
             return f"{_gains(_what(change.names[:2]), change)} in {label((list_name,))}"
         case ("grants", _, name) if name in _NARROWING and None in (change.old, change.new):

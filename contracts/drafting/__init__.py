@@ -16,7 +16,10 @@ from contracts.drafting.grant_terms import grant_faults, purpose_faults
 from contracts.drafting.life_tables import life_table_faults
 from contracts.drafting.losses import privacy_faults
 from contracts.drafting.meanings import meaning_faults
+from contracts.drafting.rollout import rollout_faults
+from contracts.drafting.rollups import rollup_faults
 from contracts.drafting.settlement import settlement_faults
+from contracts.drafting.standards import standard_faults
 from contracts.parties import JsonObject
 from contracts.ports import Stores
 from contracts.records import ContractRecord
@@ -71,12 +74,15 @@ def _require_size(document: JsonObject) -> None:
 
 def _term_faults(document: JsonObject, statistics: frozenset[str], max_cells: int, today: date) -> Iterator[Fault]:
     yield from document_faults(document, today)
+    yield from rollup_faults(document)
     yield from purpose_faults(document)
     yield from grant_faults(document, statistics)
     yield from feed_faults(document, max_cells)
     yield from life_table_faults(document)
     yield from privacy_faults(document)
     yield from settlement_faults(document, statistics)
+    yield from rollout_faults(document)
+    yield from standard_faults(document)
 
 
 def _refuse(faults: Iterable[Fault]) -> None:

@@ -1,11 +1,10 @@
-"""Faults of a draft around its feeds: parties, dates, vocabularies, roll-ups and rules."""
+"""Faults of a draft around its feeds: parties, dates, vocabularies and rules."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final
 
 from contracts.parties import JsonObject, Role
-from contracts.periods import Grain
 from contracts.ports import Stores
 from contracts.records import MAX_VERSIONS, ContractRecord
 from contracts.refusals import Fault
@@ -19,7 +18,6 @@ def document_faults(document: JsonObject, today: date) -> Iterator[Fault]:
         yield Fault("/parties", "party_repeated", f"{name} is named twice")
     yield from _dates(document, today)
     yield from _vocabularies(document)
-    yield from _rollups(document)
     yield from _rules(document)
 
 
@@ -107,13 +105,6 @@ def _vocabularies(document: JsonObject) -> Iterator[Fault]:
             yield Fault(pointer, "vocabulary_empty", "write at least one value, such as all, or leave it out")
         for value in repeated(values):
             yield Fault(pointer, "value_repeated", f"{value} occurs twice")
-
-
-def _rollups(document: JsonObject) -> Iterator[Fault]:
-    order = [grain.value for grain in Grain]
-    for coarse, fine in document["rollups"].get("period", {}).items():
-        if order.index(coarse) <= order.index(fine):
-            yield Fault(f"/rollups/period/{coarse}", "rollup_reversed", f"a {fine} does not roll up to a {coarse}")
 
 
 def _rules(document: JsonObject) -> Iterator[Fault]:

@@ -5,8 +5,9 @@ from datetime import date
 from math import prod
 from typing import Final
 
+from contracts.drafting.budgets import budget_faults
 from contracts.drafting.document import RESERVED_NAMES, find_date
-from contracts.drafting.losses import budget_faults
+from contracts.drafting.linked import linked_ceiling_faults, linked_faults
 from contracts.drafting.plans import plan_faults
 from contracts.invariants import NotAnInvariant, parse_invariant
 from contracts.parties import JsonObject
@@ -35,12 +36,14 @@ def feed_faults(document: JsonObject, max_cells: int) -> Iterator[Fault]:
             *_measures(at, feed),
             *_periods(at, feed, expires),
             *_restatements(at, feed),
+            *linked_faults(at, feed, document),
             *budget_faults(f"{at}/rho", feed["rho"]),
         ]
         if not faults and all(vocabularies[name] for name in feed["dimensions"]):
             sound.append((at, read_feed(feed, vocabularies)))
         yield from faults
-    yield from plan_faults(sound)
+    of_plans = list(plan_faults(sound))
+    yield from of_plans or linked_ceiling_faults([feed for _, feed in sound], document)
 
 
 def _dimensions(at: str, feed: JsonObject, vocabularies: JsonObject) -> Iterator[Fault]:
@@ -50,8 +53,6 @@ def _dimensions(at: str, feed: JsonObject, vocabularies: JsonObject) -> Iterator
             yield Fault(f"{at}/dimensions/{i}", "dimension_unknown", f"no vocabulary of this name; there are {known}")
     for name in repeated(feed["dimensions"]):
         yield Fault(f"{at}/dimensions", "dimension_repeated", f"{name} is listed twice")
-    if feed["link"] != "none":
-        yield Fault(f"{at}/link", "not_offered", "this exchange does not take linked feeds yet; write none")
 
 
 def _key_space(at: str, feed: JsonObject, vocabularies: JsonObject, max_cells: int) -> Iterator[Fault]:

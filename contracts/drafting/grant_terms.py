@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from contracts.drafting.rollups import coarser_than
 from contracts.parties import JsonObject
 from contracts.periods import Grain, NotAPeriod, Period, PeriodRange, Stretch, first_within
 from contracts.refusals import Fault
@@ -71,8 +72,11 @@ def _dimensions(at: str, grant: JsonObject, document: JsonObject) -> Iterator[Fa
     rollups = document["rollups"].get("period", {})
     chosen = None if grant.get("feeds") is None else set(grant["feeds"])
     feeds = [feed for feed in document["feeds"] if chosen is None or feed["name"] in chosen]
-    known = {name for feed in feeds for name in feed["dimensions"]} | {feed["grain"] for feed in feeds}
-    known |= {coarse for coarse, fine in rollups.items() if fine in known}
+    known = {name for feed in feeds for name in feed["dimensions"]}
+    known |= coarser_than(known, document["rollups"].get("dimensions") or {})
+    known |= {feed["grain"] for feed in feeds}
+    for coarse in Grain:  # from fine to coarse
+        known |= {coarse.value} if rollups.get(coarse) in known else set()
     for j, name in enumerate(listed):
         if name not in known:
             message = f"the feeds granted can be asked by {', '.join(sorted(known))}"

@@ -3,7 +3,8 @@
 A person starts once (the first episode) and exits once, in the period in which the exit becomes known. At risk is
 starts less exits, and who is still at risk when the posting ends is derived, never posted. So each of the two feeds
 costs a person one charge, however many periods are posted; posting the same cohort again as it matures would cost one
-charge each time.
+charge each time. Where exits are always posted equally late (`known_after_months`), their cells tell the cohorts apart,
+which a curve needs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,42 @@ Placed = tuple[str, JsonObject]
 
 
 def life_table_faults(document: JsonObject) -> Iterator[Fault]:
-    feeds = [(f"/feeds/{i}", feed) for i, feed in enumerate(document["feeds"]) if feed.get("life_table")]
+    placed = [(f"/feeds/{i}", feed) for i, feed in enumerate(document["feeds"])]
+    for at, feed in placed:
+        yield from _known_after(at, feed)
+    feeds = [(at, feed) for at, feed in placed if feed.get("life_table")]
     for at, feed in feeds:
         yield from _once(at, feed)
         yield from _months(at, feed, document["vocabularies"])
     for provider in dict.fromkeys(feed["provider"] for _, feed in feeds):
         yield from _paired([(at, feed) for at, feed in feeds if feed["provider"] == provider])
+
+
+def _known_after(at: str, feed: JsonObject) -> Iterator[Fault]:
+    """Cohort = period - months - lag, in whole months."""
+    lag = feed.get("known_after_months")
+    if lag is None:
+        return
+    at = f"{at}/known_after_months"
+    if feed.get("life_table") != LifeTable.EXITS:
+        yield Fault(at, "known_after_not_exits", "only a life table of exits is posted after them: leave this out")
+        return
+    if feed["grain"] != Grain.MONTH:
+        yield Fault(at, "known_after_grain", f"cohorts are told apart by the month: write grain {Grain.MONTH}")
+        return
+    periods = _periods(feed)
+    if periods is not None and lag >= periods:
+        yield Fault(
+            at, "known_after_too_long", f"the feed has {periods} periods, so no exit would be known: write less"
+        )
+
+
+def _periods(feed: JsonObject) -> int | None:
+    grain = Grain(feed["grain"])
+    try:
+        return Period.parse(feed["last_period"], grain).index - Period.parse(feed["first_period"], grain).index + 1
+    except NotAPeriod:
+        return None  # said of the feed itself
 
 
 def _once(at: str, feed: JsonObject) -> Iterator[Fault]:

@@ -2,34 +2,27 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Final
 
+from contracts.drafting.budgets import DEFAULT_CEILING_RHO, budget_faults
+from contracts.drafting.linked import linked_populations
 from contracts.parties import JsonObject
 from contracts.refusals import Fault
 from contracts.terms import PrivacyUnit
-from privacy.units import NotABudget, budget_nano, rho_text
-
-DEFAULT_CEILING_RHO: Final = "0.1"
-
-
-def budget_faults(pointer: str, rho: str) -> Iterator[Fault]:
-    try:
-        budget_nano(rho)
-    except NotABudget as error:
-        yield Fault(pointer, "budget_invalid", str(error))
+from privacy.units import budget_nano, rho_text
 
 
 def privacy_faults(document: JsonObject) -> Iterator[Fault]:
     privacy = document["privacy"]
-    posting = _posting(document)
+    posting = linked_populations(document) | _posting(document)
     yield from _delta(privacy["delta"])
     yield from _unit(privacy, len(posting))
     for name in sorted(set(posting) - set(privacy["ceilings"])):
-        yield Fault("/privacy/ceilings", "ceilings_incomplete", f"{name} posts and has no ceiling: write one")
+        why = "posts" if name in _posting(document) else "is what a feed is linked to"
+        yield Fault("/privacy/ceilings", "ceilings_incomplete", f"{name} {why} and has no ceiling: write one")
     for name, rho in privacy["ceilings"].items():
         pointer = f"/privacy/ceilings/{name}"
         if name not in posting:
-            message = f"{name} posts nothing under this contract: leave its ceiling out"
+            message = f"{name} posts nothing under this contract, and nothing is linked to it: leave its ceiling out"
             yield Fault("/privacy/ceilings", "ceilings_incomplete", message)
         faults = list(budget_faults(pointer, rho))
         yield from faults or _ceiling(pointer, name, rho, posting.get(name), document)

@@ -30,6 +30,10 @@ def _differing(at: str, old: JsonObject, new: JsonObject) -> Iterator[Fault]:
         kept = old.get("life_table") or "null"
         message = f"{kept}, as its releases so far were made; call the feed otherwise to begin anew"
         yield Fault(f"{at}/life_table", "life_table_differs", message)
+    if new.get("known_after_months") != old.get("known_after_months"):
+        kept = old.get("known_after_months")
+        message = f"{'null' if kept is None else kept}, as its releases so far were made; call the feed otherwise"
+        yield Fault(f"{at}/known_after_months", "known_after_differs", message)
 
 
 def _rests_on(feed: JsonObject, document: JsonObject) -> JsonObject:
@@ -37,4 +41,5 @@ def _rests_on(feed: JsonObject, document: JsonObject) -> JsonObject:
     return {term: feed[term] for term in ("name", "provider", "grain", "k")} | {
         "vocabularies": [(name, vocabularies.get(name)) for name in feed["dimensions"]],
         "bounds": {name: measure["bound"] for name, measure in feed["measures"].items()},
+        "linked": feed.get("linked"),
     }

@@ -7,7 +7,8 @@ from contracts.drafting.document import find_date
 from contracts.parties import JsonObject
 from contracts.periods import NotAPeriod, Period, parse_any
 from contracts.refusals import Fault
-from contracts.statistics.catalogue import OFFERED, SHARES
+from contracts.statistics.catalogue import OFFERED
+from contracts.statistics.threshold import SUBJECTS, THRESHOLD_ASSESSMENT, covers
 from contracts.terms import FeedTerms, Measured, read_feed
 
 
@@ -32,10 +33,13 @@ def _statistic(document: JsonObject, clause: JsonObject, statistics: frozenset[s
     if name not in statistics:
         known = ", ".join(sorted(statistics))
         yield Fault("/settlement/statistic", "statistic_unknown", f"the statistics are {known}")
-    elif not any(name in grant["statistics"] for grant in document["grants"]):
-        message = "nobody may ask what is settled on: grant it to a party that has to know"
+    elif name not in SUBJECTS:
+        message = f"a settlement is on a share of the posted members: {', '.join(SUBJECTS)}"
+        yield Fault("/settlement/statistic", "settlement_unsuitable", message)
+    elif not any(THRESHOLD_ASSESSMENT.name in grant["statistics"] for grant in document["grants"]):
+        message = f"nobody may ask what is settled on: grant {THRESHOLD_ASSESSMENT.name} to a party that has to know"
         yield Fault("/settlement/statistic", "settlement_not_granted", message)
-    if name in SHARES and not 0 < Decimal(clause["target"]) < 1:
+    if name in SUBJECTS and not 0 < Decimal(clause["target"]) < 1:
         yield Fault("/settlement/target", "target_invalid", f"{name} is a share: write a target between 0 and 1")
 
 
@@ -44,11 +48,15 @@ def _period(document: JsonObject, clause: JsonObject, period: Period) -> Iterato
     feeds = list(_sound_feeds(document))
     statistic = OFFERED.get(clause["statistic"])
     asked = [[feed for feed in feeds if need.fits(feed)] for need in statistic.needs] if statistic else [feeds]
-    having = [[feed for feed in fitting if _has(feed, period)] for fitting in asked]
+    having = [[feed for feed in fitting if covers(feed, period)] for fitting in asked]
     if len(feeds) == len(document["feeds"]) and not all(having):
         message = f"no feed that {clause['statistic']} could be computed from has the whole of {period}"
         yield Fault("/settlement/period", "settlement_without_feed", message)
         return
+    several_fitting = (sorted(feed.name for feed in fitting) for fitting in having if len(fitting) > 1)
+    for several in several_fitting if statistic and statistic.name in SUBJECTS else ():
+        message = f"{' and '.join(several)} could each answer it, and differ: leave one that has the period"
+        yield Fault("/settlement/statistic", "settlement_ambiguous", message)
     used = {feed.name: feed for fitting in having for feed in fitting}.values()
     expires = find_date(document["expires"])
     due = max((_final_day(feed, period) for feed in used), default=0)
@@ -62,12 +70,6 @@ def _period(document: JsonObject, clause: JsonObject, period: Period) -> Iterato
             "is met: write true to settle on it nevertheless"
         )
         yield Fault("/settlement/accept_measured_at_source", "source_not_accepted", message)
-
-
-def _has(feed: FeedTerms, period: Period) -> bool:
-    parts = period.length_in(feed.grain)  # 0 of a coarser grain
-    first = Period(feed.grain, period.index * parts)
-    return parts > 0 and first in feed.periods and Period(feed.grain, first.index + parts - 1) in feed.periods
 
 
 def _final_day(feed: FeedTerms, period: Period) -> int:

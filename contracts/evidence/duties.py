@@ -82,10 +82,20 @@ def _rules(feed: FeedTerms) -> Iterator[str]:
         yield "Noise is drawn once on the premises, by parley measure, and what was drawn is posted: never drawn again."
     if feed.preparation_sha256:
         yield f"Cells are made of claims by the definitions with SHA-256 {feed.preparation_sha256}, and by no others."
+    if feed.linked is not None:
+        yield (
+            f"The flag {feed.linked.dimension} of a person follows from that person's own records with "
+            f"{feed.linked.organisation} and nobody else's, by a key that names one person. Nothing else in the cells "
+            "follows from the brand's records: neither another dimension or measure, nor in which periods a person is "
+            "counted."
+        )
     if feed.life_table is LifeTable.STARTS:
         yield "Each person is posted once, in the period in which the first episode began; no cohort is posted again."
     if feed.life_table is LifeTable.EXITS:
-        yield "Each person is posted once, in the period in which the exit became known; no cohort is posted again."
+        when = "period in which the exit became known"
+        if feed.known_after_months is not None:
+            when = f"month of the start + months_since_start + {feed.known_after_months}, always"
+        yield f"Each person is posted once, in the {when}; no cohort is posted again."
 
 
 def _due(feed: FeedTerms, period: Period, terms: Terms) -> Due:

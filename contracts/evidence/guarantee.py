@@ -7,6 +7,7 @@ from typing import Final
 
 from contracts.evidence.given import Given
 from contracts.evidence.losses import LossAt, deltas_of, loss_at, loss_text, rounded_up
+from contracts.linking import linked_to_nano
 from contracts.parties import JsonObject
 from contracts.privacy_unit import adds_up_text, providers_at_most, unit_ceiling_nano, unit_text
 from contracts.rendering.pages import Block, Bullets, Facts, Paragraph, Section, Table
@@ -21,7 +22,7 @@ CERTAINTY: Final = 0.9
 @dataclass(frozen=True, slots=True)
 class Population:
     """The whole records that one provider may draw on. all_posted: its loss once every period and every restatement
-    of the contract is out. A population that posts nothing loses nothing."""
+    of the contract is out. A population that posts nothing, and that no feed is linked to, loses nothing."""
 
     population: str
     organisation: str
@@ -105,9 +106,11 @@ def guarantee(given: Given, terms: Terms) -> Guarantee:
 
 
 def all_posted_nano(terms: Terms, organisation: str) -> int:
-    """The k dearest first measurements of each of its feeds, and every restatement in full."""
+    """The k dearest first measurements of each of its feeds, and every restatement in full; and of the feeds that are
+    linked to its records the same, of each payer."""
     feeds = (feed for feed in terms.feeds if organisation in terms.providers_of(feed))
-    return sum(feed.get_plan().charge_nano * feed.releases_paid for feed in feeds)
+    own = sum(feed.get_plan().charge_nano * feed.releases_paid for feed in feeds)
+    return own + linked_to_nano(terms, organisation)
 
 
 def _populations(terms: Terms) -> Iterator[Population]:

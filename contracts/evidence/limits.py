@@ -60,6 +60,12 @@ def _assumptions(terms: Terms) -> Iterator[str]:
             "The provider draws noise once, by the signed plan, and posts what it drew: nobody can check that. "
             f"Feeds: {', '.join(source)}, and every answer from them says so."
         )
+    linked = [feed.name for feed in terms.feeds if feed.linked is not None]
+    if linked:
+        yield (
+            "Payers join a brand's flag to each person one by one, as the duties of the feed say: nobody else can "
+            f"check it. Feeds: {', '.join(linked)}."
+        )
     yield "The operating system's random numbers are unpredictable, and the library draws from them as it says."
     yield "Signatures, hashes and TLS are not broken, and each party keeps its private keys."
 

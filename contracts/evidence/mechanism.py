@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from contracts.evidence.losses import LossAt, loss_at, loss_text
+from contracts.linking import find_linked_loss, linked_plan
 from contracts.rendering.pages import Facts, Paragraph, Section, Table
 from contracts.terms import FeedTerms, Measured, Terms
 from privacy.mechanism import LIBRARY_VERSION, NAME, library_features, library_version
+from privacy.plan import MeasurementPlan
 from privacy.units import rho_text
 
 WHERE = {
@@ -26,8 +28,21 @@ class DrawFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedMechanism:
+    """draws: those whose margin holds the flag, as they are charged to the brand. all_releases: of all payers."""
+
+    organisation: str
+    population: str
+    dimension: str
+    draws: tuple[DrawFacts, ...]
+    one_release: LossAt
+    all_releases: LossAt
+
+
+@dataclass(frozen=True, slots=True)
 class FeedMechanism:
-    """releases: how many count against one person, at most. all_releases: what they lose together."""
+    """releases: how many count against one person, at most. all_releases: what they lose together. linked: what it
+    costs the population of the brand that it is linked to; None where it is not."""
 
     feed: str
     generation: str
@@ -38,6 +53,7 @@ class FeedMechanism:
     releases: int
     all_releases: LossAt
     ceiling: LossAt
+    linked: LinkedMechanism | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +84,32 @@ def _of_feed(feed: FeedTerms, terms: Terms) -> FeedMechanism:
         generation=feed.generation or "",
         measured=feed.measured.value,
         drawn=WHERE[feed.measured],
-        draws=tuple(
-            DrawFacts(draw.measure, draw.margin, draw.sigma, draw.l2_squared, draw.charge_nano) for draw in plan.draws
-        ),
+        draws=_facts(plan),
         one_release=loss_at(plan.charge_nano, terms),
         releases=feed.releases_paid,
         all_releases=loss_at(plan.charge_nano * feed.releases_paid, terms),
         ceiling=loss_at(feed.rho_nano, terms),
+        linked=_linked(feed, terms),
+    )
+
+
+def _facts(plan: MeasurementPlan) -> tuple[DrawFacts, ...]:
+    return tuple(
+        DrawFacts(draw.measure, draw.margin, draw.sigma, draw.l2_squared, draw.charge_nano) for draw in plan.draws
+    )
+
+
+def _linked(feed: FeedTerms, terms: Terms) -> LinkedMechanism | None:
+    found = find_linked_loss(terms, feed)
+    if found is None or feed.linked is None:
+        return None
+    return LinkedMechanism(
+        found.organisation,
+        found.population,
+        feed.linked.dimension,
+        _facts(linked_plan(feed, feed.linked)),
+        loss_at(found.one_release_nano, terms),
+        loss_at(found.over_term_nano, terms),
     )
 
 
@@ -108,8 +143,13 @@ def _feed_section(feed: FeedMechanism) -> Section:
             ("generation, the digest of what its loss rests on", feed.generation),
         )
     )
-    draws = Table(
-        "What is drawn for each period",
+    draws = _draws("What is drawn for each period", feed.draws)
+    return Section(f"Feed {feed.feed}", (stated, draws), _linked_sections(feed.linked))
+
+
+def _draws(title: str, draws: tuple[DrawFacts, ...]) -> Table:
+    return Table(
+        title,
         ("measure", "table by", "sigma", "squared sensitivity", "rho"),
         tuple(
             (
@@ -119,8 +159,26 @@ def _feed_section(feed: FeedMechanism) -> Section:
                 f"{each.l2_squared:,}",
                 rho_text(each.charge_nano),
             )
-            for each in feed.draws
+            for each in draws
         ),
         frozenset({2, 3, 4}),
     )
-    return Section(f"Feed {feed.feed}", (stated, draws))
+
+
+def _linked_sections(linked: LinkedMechanism | None) -> tuple[Section, ...]:
+    if linked is None:
+        return ()
+    said = Paragraph(
+        f"Each payer computes these cells with a flag from the records of {linked.organisation}, in the dimension "
+        f"{linked.dimension}. With or without a record of the brand, one person is in another cell: in tables that "
+        "hold the flag two entries change, so that D^2 is twice as large; the other tables do not change. So the same "
+        f"draws are charged to {linked.population} too, payer by payer, since one person can be with several."
+    )
+    losses = Facts(
+        (
+            ("one release costs", loss_text(linked.one_release)),
+            ("all releases of all payers together, at most", loss_text(linked.all_releases)),
+        )
+    )
+    draws = _draws(f"What is charged to {linked.population}", linked.draws)
+    return (Section(f"And what it costs {linked.population}", (said, losses, draws)),)

@@ -41,7 +41,7 @@ class Entry:
     charge_nano: loss of the release by itself; increment_nano: by how much the population's loss rose.
     restatement: 0 for the first measurement of the period. event: mechanism, relation, generation, k, whether it was
     the period's first measurement, and margin, measure, sigma, squared sensitivity and charge of every draw, enough to
-    account for it anew one day.
+    account for it anew one day. Of a linked feed, in the brand's account, also by which payer.
     """
 
     id: str
@@ -79,6 +79,12 @@ class Entry:
         return found if self.kind is EntryKind.CORRECTION and isinstance(found, dict) else None
 
     @property
+    def linked_by(self) -> str | None:
+        """In the account of a brand's population: the payer whose linked feed tells of it. None in the payer's own."""
+        found = (self.restores or self.event).get("linked_by")
+        return found if isinstance(found, str) else None
+
+    @property
     def is_charge(self) -> bool:
         """Whether it pays for a draw: a debit, or the correction that restores one."""
         return self.kind is EntryKind.DEBIT or (self.kind is EntryKind.CORRECTION and self.feed is not None)
@@ -94,22 +100,31 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class FeedAccount:
-    """What has one k: one generation of one feed under one contract, whatever the contract's version."""
+    """What has one k: one generation of one feed under one contract, whatever the contract's version.
+
+    linked_by: of a linked feed, in the brand's account, the payer. One person of the brand can be with several payers,
+    and in k periods of each, so that each payer has a k of its own there.
+    """
 
     contract_id: str | None
     feed: str | None
     generation: str
+    linked_by: str | None = None
 
 
 def account_of(debit: Entry) -> FeedAccount:
     """Debits made before generations were recorded are, version by version, a generation of their own."""
     contract_id, version = debit.contract
-    return FeedAccount(contract_id, debit.feed, debit.generation or f"version {version}")
+    return FeedAccount(contract_id, debit.feed, debit.generation or f"version {version}", debit.linked_by)
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What a submission asks the ledger to pay: one draw by a feed's frozen plan."""
+    """What a submission asks the ledger to pay: one draw by a feed's frozen plan.
+
+    linked_by: the payer, where the brand's population is to pay for what a linked feed tells of it; plan and ceilings
+    are then what the draws cost there.
+    """
 
     contract_id: str
     contract_version: int
@@ -124,10 +139,11 @@ class Purchase:
     submission_id: str
     attempt: int
     measured: Measured = Measured.EXCHANGE
+    linked_by: str | None = None
 
     @property
     def account(self) -> FeedAccount:
-        return FeedAccount(self.contract_id, self.feed, self.generation)
+        return FeedAccount(self.contract_id, self.feed, self.generation, self.linked_by)
 
     @property
     def is_planned(self) -> bool:
@@ -294,7 +310,8 @@ def _increment(before: Sequence[Entry], charge_nano: int, k: int, first: bool) -
 
 
 def _event(purchase: Purchase, first: bool, increment: int) -> JsonObject:
-    return {
+    linked: JsonObject = {} if purchase.linked_by is None else {"linked_by": purchase.linked_by}
+    return linked | {
         "mechanism": MECHANISM,
         "relation": RELATION,
         "measured": purchase.measured.value,

@@ -184,7 +184,8 @@ class _Walk:
         if members is None:
             yield "event.restores.kind", str(lost.get("kind")), "debit or grant"
             return
-        yield from _nothing_else("event.restores", lost, members)
+        linked = ("linked_by",) if lost.get("kind") == EntryKind.DEBIT else ()
+        yield from _nothing_else("event.restores", lost, (*members, *linked))
         for name in (name for name in members if name not in lost):
             yield f"event.restores.{name}", "nothing", "something"
         for name in (name for name in ("charge_nano", "grant_nano") if name in members and name in lost):
@@ -194,8 +195,11 @@ class _Walk:
         terms = self._contracts.get((lost.get("contract_id", ""), lost.get("contract_version", 0)))
         feed = terms.find_feed(lost.get("feed", "")) if terms else None
         # Another contract may bear the name by now, if the database lost that of the debit too.
-        if feed is not None and feed.generation == lost.get("generation"):
-            yield "event.restores.charge_nano", lost.get("charge_nano"), feed.get_plan().charge_nano
+        if terms is not None and feed is not None and feed.generation == lost.get("generation"):
+            linked_by = lost.get("linked_by")
+            planned = sum(draw["charge_nano"] for draw in _planned(feed, linked_by))
+            yield "event.restores.charge_nano", lost.get("charge_nano"), planned
+            yield from self._whose(terms, feed, linked_by)
 
     def _restored(self, entry: Entry, lost: JsonObject) -> tuple[int, bool]:
         """By how much the loss rose, and whether the period was measured for the first time."""
@@ -233,16 +237,29 @@ class _Walk:
             return
         yield from _against(entry, feed)
         yield from self._ceilings(terms, feed, entry, account.planned_nano(k))
+        yield from self._whose(terms, feed, entry.linked_by)
         yield from _dates(entry, terms, feed)
 
     def _ceilings(self, terms: Terms, feed: FeedTerms, entry: Entry, planned_nano: int) -> Iterator[Expected]:
         ceiling = terms.privacy.ceilings_nano.get(self._population, 0)
         yield from _at_most("spent under the contract", self._spent_under[entry.contract_id], ceiling)
         if entry.attempt == 1:
-            yield from _at_most("planned releases of the feed", planned_nano, feed.rho_nano)
-        providers = {party.population for party in terms.parties if party.role is feed.provider}
-        if self._population not in providers:
-            yield "population", self._population, f"one that posts {feed.name}"
+            planned = sum(draw["charge_nano"] for draw in _planned(feed, entry.linked_by))
+            most = feed.rho_nano if entry.linked_by is None else planned * feed.releases_paid
+            yield from _at_most("planned releases of the feed", planned_nano, most)
+
+    def _whose(self, terms: Terms, feed: FeedTerms, linked_by: object) -> Iterator[Expected]:
+        """The account is that of a provider, or of the brand whose records a provider has linked."""
+        providers = {party.organisation: party.population for party in terms.parties if party.role is feed.provider}
+        if linked_by is None:
+            if self._population not in providers.values():
+                yield "population", self._population, f"one that posts {feed.name}"
+            return
+        brand = terms.find_party(feed.linked.organisation) if feed.linked else None
+        if brand is None or brand.population != self._population:
+            yield "population", self._population, f"one that {feed.name} is linked to"
+        if linked_by not in providers:
+            yield "event.linked_by", str(linked_by), f"one that posts {feed.name}"
 
 
 def _event(entry: Entry, **expected: object) -> Iterator[Expected]:
@@ -253,10 +270,12 @@ def _event(entry: Entry, **expected: object) -> Iterator[Expected]:
     recorded_since = {**expected, "generation": entry.generation} if entry.generation or "generation" in event else {}
     for name, value in recorded_since.items():
         yield f"event.{name}", event.get(name), value
-    yield from _nothing_else("event", event, ("mechanism", "relation", "measured", "generation", "draws", *expected))
+    members = ("mechanism", "relation", "measured", "generation", "draws", "linked_by", *expected)
+    yield from _nothing_else("event", event, members)
+    yield "event.linked_by", event.get("linked_by"), entry.linked_by
+    of_draw = ("measure", "margin", "sigma", "l2_squared", "charge_nano")
     for index, draw in enumerate(event["draws"]):
-        members = ("measure", "margin", "sigma", "l2_squared", "charge_nano")
-        yield from _nothing_else(f"event.draws[{index}]", draw, members)
+        yield from _nothing_else(f"event.draws[{index}]", draw, of_draw)
 
 
 def _nothing_else(what: str, found: JsonObject, members: Iterable[str]) -> Iterator[Expected]:
@@ -266,17 +285,31 @@ def _nothing_else(what: str, found: JsonObject, members: Iterable[str]) -> Itera
 
 def _against(entry: Entry, feed: FeedTerms) -> Iterator[Expected]:
     """The frozen plan, and the bounds and schema that it rests on."""
-    planned = write_draws(feed.get_plan())
-    bounds = feed.bounds
+    planned = _planned(feed, entry.linked_by)
+    bounds, cells = feed.bounds, 1 if entry.linked_by is None else 2
     for index, draw in enumerate(entry.event["draws"]):
         expected: JsonObject = planned[index] if index < len(planned) else {}
         for name in ("measure", "margin", "sigma", "l2_squared"):
             yield f"event.draws[{index}].{name}", draw[name], expected.get(name, "nothing: the plan ends before")
-        yield f"event.draws[{index}].l2_squared", draw["l2_squared"], bounds[draw["measure"]] ** 2
+        yield f"event.draws[{index}].l2_squared", draw["l2_squared"], cells * bounds[draw["measure"]] ** 2
     yield "number of draws", len(entry.event["draws"]), len(planned)
     if entry.generation is not None:
         yield "generation", entry.generation, feed.generation
         yield "event.measured", entry.event.get("measured"), feed.measured.value
+
+
+def _planned(feed: FeedTerms, linked_by: object) -> list[JsonObject]:
+    """The draws of the frozen plan; in a brand's account, those that hold its flag, at what they cost whoever is moved
+    from one cell to another: twice the squared sensitivity. None where the feed has no such flag."""
+    draws = write_draws(feed.get_plan())
+    if linked_by is None:
+        return draws
+    flagged = [draw for draw in draws if feed.linked is not None and feed.linked.dimension in draw["margin"]]
+    return [_moved(draw, 2 * draw["l2_squared"]) for draw in flagged]
+
+
+def _moved(draw: JsonObject, l2_squared: int) -> JsonObject:
+    return draw | {"l2_squared": l2_squared, "charge_nano": charge_nano(float(draw["sigma"]), root_up(l2_squared))}
 
 
 def _dates(entry: Entry, terms: Terms, feed: FeedTerms) -> Iterator[Expected]:

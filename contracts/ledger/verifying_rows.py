@@ -52,8 +52,13 @@ class Stored:
 
     @cached_property
     def attempts(self) -> Counter[str | None]:
-        """How many debits a submission has."""
-        return Counter(debit.submission_id for debit in self.debits.values())
+        """How many debits a submission has in the account of its own population."""
+        return Counter(debit.submission_id for debit in self.debits.values() if not _is_linked(debit))
+
+    @cached_property
+    def paid(self) -> Counter[tuple[object, ...]]:
+        """How many debits there are of each attempt, in its own account and, of linked feeds, in the brand's."""
+        return Counter((*_attempt(debit), _is_linked(debit)) for debit in self.debits.values())
 
     @cached_property
     def used(self) -> set[tuple[str | None, int | None]]:
@@ -84,7 +89,10 @@ class Stored:
         return feed.generation if feed else f"none of version {row.contract_version}"
 
     def measurement(self, row: Entry | ReleaseRecord) -> tuple[object, ...]:
-        return (self.generation(row), *(getattr(row, name) for name in _SAME[:-1]), row.restatement or 0)
+        """Whose cells were measured, and as what; in whichever account the row is."""
+        submission = self.submissions.get(row.submission_id or "")
+        population = submission.population if submission and _is_linked(row) else row.population
+        return (self.generation(row), population, *(getattr(row, name) for name in _SAME[1:-1]), row.restatement or 0)
 
 
 def check_rows(stores: Stores, stored: Stored) -> Iterator[Difference]:
@@ -159,13 +167,35 @@ def _debit(stored: Stored, debit: Entry) -> Iterator[Difference]:
         yield Difference(*place, "submission_id", str(debit.submission_id), "a submission")
     else:
         yield from _compare(*place, "generation", stored.generation(debit), stored.generation(submission))
-        for name in _SAME:
+        for name in _SAME[1:] if _is_linked(debit) else _SAME:
             yield from _compare(*place, name, getattr(debit, name), getattr(submission, name))
+        yield from _linked(stored, debit, submission)
     if debit.restatement:
         before = stored.released_at.get((*stored.measurement(debit)[:-1], debit.restatement - 1))
         if before is None or before > debit.recorded_at:
             what = f"release of restatement {debit.restatement - 1} of {debit.period}"
             yield Difference(*place, what, str(before or "none"), f"one before this debit, of {debit.recorded_at}")
+
+
+def _linked(stored: Stored, debit: Entry, submission: SubmissionRecord) -> Iterator[Difference]:
+    """Of a linked feed each attempt is paid for twice: by its provider's population, and by that of the brand."""
+    place = debit.population, debit.sequence
+    terms = stored.terms.get((debit.contract_id or "", debit.contract_version or 0))
+    feed = terms.find_feed(debit.feed or "") if terms else None
+    if _is_linked(debit):
+        yield from _compare(*place, "event.linked_by", debit.linked_by, submission.provider)
+    if feed is not None and (feed.linked is not None or _is_linked(debit)):
+        what = "debits of this attempt by its provider" if _is_linked(debit) else "debits of this attempt by the brand"
+        yield from _compare(*place, what, stored.paid[*_attempt(debit), not _is_linked(debit)], 1)
+
+
+def _attempt(debit: Entry) -> tuple[object, ...]:
+    return debit.submission_id, debit.attempt, debit.contract_version
+
+
+def _is_linked(row: Entry | ReleaseRecord) -> bool:
+    """Whether it is a debit in the account of the brand that a feed is linked to."""
+    return isinstance(row, Entry) and row.linked_by is not None
 
 
 def _release(stores: Stores, stored: Stored, release: ReleaseRecord) -> Iterator[Difference]:

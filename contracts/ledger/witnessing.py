@@ -88,7 +88,8 @@ def entry_line(entry: Entry) -> JsonObject:
     if entry.kind is EntryKind.GRANT:
         return line | {"grant_nano": entry.event["granted_nano"]}
     measured = {name: getattr(entry, name) for name in MEASUREMENT}
-    return line | measured | {"k": entry.event.get("k"), "first": entry.is_first}
+    linked = {} if entry.linked_by is None else {"linked_by": entry.linked_by}
+    return line | measured | linked | {"k": entry.event.get("k"), "first": entry.is_first}
 
 
 def restored(line: JsonObject) -> JsonObject | None:
@@ -96,8 +97,10 @@ def restored(line: JsonObject) -> JsonObject | None:
     if line["kind"] == EntryKind.CORRECTION:
         found: JsonObject | None = line["restores"]
         return found
-    names = ("grant_nano",) if line["kind"] == EntryKind.GRANT else _OF_A_DEBIT
-    return {name: line[name] for name in (*_NAMED, *names)}
+    if line["kind"] == EntryKind.GRANT:
+        return {name: line[name] for name in (*_NAMED, "grant_nano")}
+    linked = ("linked_by",) if "linked_by" in line else ()
+    return {name: line[name] for name in (*_NAMED, *_OF_A_DEBIT, *linked)}
 
 
 def is_line(line: JsonObject) -> bool:
@@ -121,7 +124,8 @@ def _is_head(found: JsonObject) -> bool:
 def _is_restorable(found: JsonObject) -> bool:
     amount, names = ("grant_nano", ()) if found["kind"] == EntryKind.GRANT else ("charge_nano", _OF_A_DEBIT)
     complete = found.keys() >= {*_NAMED, *names} and found["kind"] in (EntryKind.GRANT, EntryKind.DEBIT)
-    return complete and isinstance(found["entry_id"], str) and type(found[amount]) is int
+    linked = isinstance(found.get("linked_by", ""), str)
+    return complete and linked and isinstance(found["entry_id"], str) and type(found[amount]) is int
 
 
 @dataclass(frozen=True, slots=True)

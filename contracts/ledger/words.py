@@ -32,7 +32,7 @@ class Subtotal:
 
     @property
     def words(self) -> str:
-        first = f"{_times(self.first, 'first measurement')} of {self.account.feed}"
+        first = f"{_times(self.first, 'first measurement')} of {_feed(self.account.feed, self.account.linked_by)}"
         if self.largest < self.first:
             first += f", of which the {self.largest} largest count"
         texts = [f"{first}: rho {rho_text(self.largest_nano)}"]
@@ -90,12 +90,17 @@ def _correction(entry: Entry, granted_nano: int) -> str:
 
 
 def _measurement(entry: Entry) -> str:
-    what = f"{entry.feed} {entry.period}"
+    what = f"{_feed(entry.feed, entry.linked_by)} {entry.period}"
     if entry.restatement:
         what = f"Restatement {entry.restatement} of {what}"
     if entry.attempt != 1:
         what = f"{what}, attempt {entry.attempt}"
     return f"Correction, for a debit that the database lost: {what}" if entry.restores else what
+
+
+def _feed(name: str | None, linked_by: str | None) -> str:
+    """Of whose cells a brand's population pays for, and who posts them."""
+    return str(name) if linked_by is None else f"{name} (linked to your records by {linked_by})"
 
 
 def _why(entry: Entry, first: int) -> str:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from contracts.parties import Role
+from contracts.periods import Grain, Period
 from contracts.preparation.bands import NotBands, age_bands, month_bands, share_bands
 from contracts.preparation.definitions import (
     Definitions,
@@ -82,6 +83,30 @@ def _persons(at: Place, feed: FeedTerms, definition: FeedDefinition) -> None:
     if wanted and definition.persons is not wanted:
         message = f"a life table of {feed.life_table} counts each person once: write {wanted}, or leave it out"
         at.below("persons", None).fault("persons_not_of_life_table", message)
+    lag = feed.known_after_months
+    if lag is not None and definition.gap_days > longest_gap_days(lag):
+        message = (
+            f"exits are posted {lag} months after they happened, and are known {definition.gap_days} days after; write "
+            f"at most {longest_gap_days(lag)}, or agree on more known_after_months in the contract"
+        )
+        at.below("gap_days", None).fault("known_after_too_short", message)
+
+
+def longest_gap_days(known_after_months: int) -> int:
+    """How long a gap is over before the exits of its beginning are posted, whenever it begins: an exit after d whole
+    months lies in the d-th month after the start or in the next, so what is left is all months but one, at their
+    shortest."""
+    whole = known_after_months - 1
+    if whole < 0:
+        return -1
+    january = 12 * 2025
+    spans = (range(first, first + whole) for first in range(january, january + 12))
+    return min(sum(_days(month) for month in span) for span in spans)
+
+
+def _days(month: int) -> int:
+    period = Period(Grain.MONTH, month)
+    return (period.last_day - period.first_day).days + 1
 
 
 def _stays(at: Place, feed: FeedTerms, definition: FeedDefinition, given: Collection[str]) -> None:

@@ -9,8 +9,10 @@ from contracts.rendering.feeds import feed_section
 from contracts.rendering.losses import privacy_section
 from contracts.rendering.pages import Block, Bullets, Facts, Page, Paragraph, Section, Table
 from contracts.rendering.parts import Part, Term, facts, part_of, table, term, value_text
+from contracts.rendering.rollout import rollout_section
+from contracts.rendering.standards import standards_section
 from contracts.rendering.standing import Standing
-from contracts.statistics.catalogue import unanswered
+from contracts.statistics.answerable import unanswered
 from contracts.terms import Terms, read_terms
 
 STATUSES: Final = {
@@ -42,6 +44,8 @@ def contract_page(document: JsonObject, standing: Standing | None) -> Page:
         privacy_section(part.part("privacy"), terms),
         _grants(part, terms),
         _rules(part),
+        standards_section(part),
+        rollout_section(part),
         _settlement(part),
         _obligations(part),
         *_rest(part),
@@ -132,7 +136,23 @@ def _vocabularies(part: Part) -> Section:
     rollups = part.part("rollups")
     periods = [f"a {coarse} of {fine}s" for coarse, fine in (rollups.take("period") or {}).items()]
     time = Paragraph(f"Coarser stretches of time that an answer may go by: {', '.join(periods) or 'none'}.")
-    return Section("Dimensions", (values, time, *_others(rollups)))
+    return Section("Dimensions", (values, time, *_coarser_dimensions(rollups), *_others(rollups)))
+
+
+def _coarser_dimensions(rollups: Part) -> tuple[Table, ...]:
+    dimensions = rollups.each("dimensions")
+    said = table(
+        "Coarser dimensions that an answer may go by",
+        dimensions,
+        Term("dimension", lambda dimension: dimension.name),
+        term("made of", "of"),
+        term("values, and what each holds", "groups", _groups_text),
+    )
+    return (said,) if dimensions else ()
+
+
+def _groups_text(groups: JsonObject) -> str:
+    return "; ".join(f"{value}: {value_text(held)}" for value, held in groups.items())
 
 
 def _feeds(part: Part, terms: Terms) -> Section:
@@ -157,9 +177,7 @@ def _grants(part: Part, terms: Terms) -> Section:
         term("for which purposes", "purposes", lambda names: value_text(names) if names else "all of this contract"),
     )
     later = unanswered(terms)
-    said = (
-        (Paragraph(f"Granted, and not answered by this version of the exchange: {', '.join(later)}."),) if later else ()
-    )
+    said = (Paragraph(f"Granted, though the feeds above cannot answer it: {', '.join(later)}."),) if later else ()
     return Section("Who may ask what", (granted, *said))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from contracts.ledger.statements import loss
+from contracts.linking import find_linked_loss
 from contracts.rendering.losses import epsilon_text
 from contracts.rendering.pages import Block, Bullets, Facts, Paragraph, Section
 from contracts.rendering.parts import Part, Term, facts, table, term, value_text
@@ -19,7 +20,10 @@ _LIFE_TABLES: Final = {
     "starts": "starts: who began, each person once, in the month of the first episode",
     "exits": "exits: who stopped, each person once, in the month in which it became known",
 }
-_LINKS: Final = {"none": "none: a payer's cells are not joined to the brand's records"}
+_LINKS: Final = {
+    "none": "none: a payer's cells are not joined to the brand's records",
+    "linked": "linked: each payer computes its cells with a brand's flag of each person, on its own premises",
+}
 
 
 def feed_section(part: Part, feed: FeedTerms, terms: Terms) -> Section:
@@ -77,8 +81,10 @@ def _facts(part: Part, feed: FeedTerms, terms: Terms) -> Facts:
         term("restatements", "restatements", lambda r: _restatements(r, feed)),
         term("dimensions", "dimensions"),
         term("linked records", "link", lambda link: _LINKS.get(link, value_text(link))),
+        *_linked(part, feed, terms),
         term("noise is drawn by", "measured", lambda where: _NOISE.get(where, value_text(where))),
         term("life table", "life_table", lambda kind: _LIFE_TABLES.get(kind, value_text(kind))),
+        *_known_after(part),
         *_preparation(part),
         term(
             "ceiling: all its releases may cost one person",
@@ -89,6 +95,31 @@ def _facts(part: Part, feed: FeedTerms, terms: Terms) -> Facts:
     )
 
 
+def _linked(part: Part, feed: FeedTerms, terms: Terms) -> Iterator[Term]:
+    """Which flag it is, and what it costs the brand; nothing of a document without this term."""
+    linked = part.part("linked")
+    if feed.linked is None:
+        part.take("linked")
+        return
+    dimension, organisation = linked.take("dimension"), linked.take("organisation")
+    yield Term("the flag of", lambda _: f"{organisation}, in the dimension {dimension}")
+    if feed.plan is None:
+        return
+    found = find_linked_loss(terms, feed)
+    if found is not None:
+        release, over_term = (
+            loss(nano, terms.privacy.delta) for nano in (found.one_release_nano, found.over_term_nano)
+        )
+        yield Term(
+            f"a release may cost one person of {found.population} besides",
+            lambda _: f"rho {rho_text(release.rho_nano)} ({epsilon_text(release)})",
+        )
+        yield Term(
+            f"all releases of all payers may cost one person of {found.population}",
+            lambda _: f"rho {rho_text(over_term.rho_nano)} ({epsilon_text(over_term)})",
+        )
+
+
 def _run_out(days: int) -> str:
     return f"{days:,} days after a period, until which late records arrive and its releases are provisional"
 
@@ -97,6 +128,20 @@ def _restatements(count: int, feed: FeedTerms) -> str:
     if not count:
         return "0: each period is measured once"
     return f"each period is measured anew {count:,} times over its {feed.run_out_days:,} days of run-out"
+
+
+def _known_after(part: Part) -> Iterator[Term]:
+    """Nothing of a document of before there was this term."""
+    if "known_after_months" in part.value:
+        yield term("exits are posted", "known_after_months", _lag)
+
+
+def _lag(months: int | None) -> str:
+    if months is None:
+        return "in the period in which they become known"
+    return (
+        f"always {months} months later: in the month of the start + months_since_start + {months}, so that cohorts tell"
+    )
 
 
 def _preparation(part: Part) -> Iterator[Term]:

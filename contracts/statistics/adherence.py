@@ -6,9 +6,10 @@ from contracts.parties import Role
 from contracts.statistics.columns import Column, Shape
 from contracts.statistics.declarations import Computed, Figure, Need, Statistic
 from contracts.statistics.masks import make_figure
-from contracts.statistics.questions import Question
+from contracts.statistics.questions import Compare, Question
 from contracts.statistics.quotients import FIELLER, share_column
 from contracts.statistics.slices import Slice
+from contracts.statistics.stratified import Amount, Quotient
 from contracts.terms import FeedTerms, Rules, Terms
 
 BAND = "adherence_band"
@@ -18,21 +19,31 @@ _BAND_NAME = re.compile(r"p(\d{2})_(\d{2,3})", re.ASCII)
 
 def adherent_bands(vocabulary: tuple[str, ...]) -> tuple[str, ...]:
     """The bands from 80% up, by their names: p80_100 holds a PDC of 0.80 to 1.00, both included."""
-    return tuple(band for band in vocabulary if _edges(band)[0] >= ADHERENT_FROM_PERCENT)
+    return tuple(band for band in vocabulary if edges_of(band)[0] >= ADHERENT_FROM_PERCENT)
 
 
-def _splits_at_threshold(feed: FeedTerms) -> bool:
+def splits_at_threshold(feed: FeedTerms) -> bool:
     """True if every band lies on one side of the threshold, and some on either side."""
-    edges = [_edges(band) for band in feed.vocabularies[BAND]]
+    edges = [edges_of(band) for band in feed.vocabularies[BAND]]
     below = [high <= ADHERENT_FROM_PERCENT for _, high in edges]
     above = [low >= ADHERENT_FROM_PERCENT for low, _ in edges]
     return any(below) and any(above) and all(b or a for b, a in zip(below, above, strict=True))
 
 
-def _edges(band: str) -> tuple[int, int]:
+def is_a_band(name: str) -> bool:
+    """Whether its name tells its edges, in percent."""
+    return _find_edges(name) is not None
+
+
+def edges_of(band: str) -> tuple[int, int]:
     """The percents of a band's name; a name without them straddles everything."""
+    return _find_edges(band) or (0, 100)
+
+
+def _find_edges(band: str) -> tuple[int, int] | None:
     match = _BAND_NAME.fullmatch(band)
-    return (int(match[1]), int(match[2])) if match else (0, 100)
+    low, high = (int(match[1]), int(match[2])) if match else (0, 0)
+    return (low, high) if low < high <= 100 else None
 
 
 def _adherence_rate(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
@@ -48,6 +59,11 @@ def _adherence_rate(question: Question, terms: Terms, slices: tuple[Slice, ...])
         sampling_periods=part.periods_covered,
     )
     return Computed([column])
+
+
+def adherence_quotients(feed: FeedTerms) -> tuple[Quotient, ...]:
+    adherent = Amount("members", {BAND: adherent_bands(feed.vocabularies[BAND])})
+    return (Quotient("adherence_rate", "share", adherent, Amount("members"), share=True, of_persons=True),)
 
 
 def pdc_pooled_column(question: Question, rules: Rules, part: Slice) -> Column:
@@ -70,7 +86,7 @@ ADHERENCE_RATE = Statistic(
             Role.PAYER,
             (BAND,),
             ("members",),
-            condition=_splits_at_threshold,
+            condition=splits_at_threshold,
             condition_text=f"whose bands are named like p60_80 and split at {ADHERENT_FROM_PERCENT}",
         ),
     ),
@@ -83,6 +99,8 @@ ADHERENCE_RATE = Statistic(
     ),
     compute=_adherence_rate,
     own_dimensions=(BAND,),
+    compares=(Compare.PREVIOUS, Compare.STANDARDISED),
+    quotients=adherence_quotients,
 )
 
 PDC_POOLED = Statistic(
@@ -97,4 +115,8 @@ PDC_POOLED = Statistic(
     interval_covers="privacy noise only: the days of single persons, which sampling needs, are not in the cells",
     total_interval_covers=None,
     compute=lambda question, terms, slices: Computed([pdc_pooled_column(question, terms.rules, slices[0])]),
+    compares=(Compare.PREVIOUS, Compare.STANDARDISED),
+    quotients=lambda feed: (
+        Quotient("pdc_pooled", "share", Amount("days_covered"), Amount("treatment_days"), share=True),
+    ),
 )

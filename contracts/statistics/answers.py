@@ -25,6 +25,12 @@ class Label(StrEnum):
     LINKED = "linked"
 
 
+ECOLOGICAL_WARNING = (
+    "The two sides are joined by stratum, not by person: that strata with more of one thing have more of another "
+    "does not tell that the same persons do."
+)
+
+
 class Flag(StrEnum):
     """What to know of one row before using it."""
 
@@ -64,6 +70,7 @@ class Term:
 class Working:
     """How a figure was reckoned: the formula with its numbers, and the noise of the figure itself.
 
+    formula: in names, and after ` = ` in numbers: whoever is granted no counts can be told the first part alone.
     covariance: of the noise of numerator and denominator. variance, sd: of a rate to first order, which its interval
     does not use; None where it has no value.
     """

@@ -1,54 +1,48 @@
-"""All statistics by name: those this exchange answers, and those a contract may already grant."""
+"""All statistics by name."""
 
 from contracts.refusals import StatisticNotFound
 from contracts.statistics.adherence import ADHERENCE_RATE, PDC_POOLED
+from contracts.statistics.cost import COST_PMPM
 from contracts.statistics.counts import COUNTS
 from contracts.statistics.declarations import Statistic
 from contracts.statistics.joint import JOINT_TABLE, PSP_PENETRATION
-from contracts.terms import Terms
+from contracts.statistics.pdc import PDC_DISTRIBUTION, PDC_MEAN
+from contracts.statistics.persistence import PERSISTENCE_CURVE
+from contracts.statistics.programme import PROGRAMME_EFFECT
+from contracts.statistics.ratios import UTILISATION_RATE_RATIO
+from contracts.statistics.reporting import REPORTING_RATE
+from contracts.statistics.standardised import ADHERENCE_RATE_STANDARDISED
+from contracts.statistics.stopping import DISCONTINUATION_RATE, SWITCH_RATE
+from contracts.statistics.threshold import THRESHOLD_ASSESSMENT
+from contracts.statistics.trend import TREND
+from contracts.statistics.utilisation import UTILISATION_RATE
 
 OFFERED: dict[str, Statistic] = {
-    statistic.name: statistic for statistic in (COUNTS, ADHERENCE_RATE, PDC_POOLED, JOINT_TABLE, PSP_PENETRATION)
+    statistic.name: statistic
+    for statistic in (
+        COUNTS,
+        ADHERENCE_RATE,
+        ADHERENCE_RATE_STANDARDISED,
+        PDC_MEAN,
+        PDC_POOLED,
+        PDC_DISTRIBUTION,
+        PERSISTENCE_CURVE,
+        DISCONTINUATION_RATE,
+        SWITCH_RATE,
+        UTILISATION_RATE,
+        UTILISATION_RATE_RATIO,
+        COST_PMPM,
+        REPORTING_RATE,
+        JOINT_TABLE,
+        PSP_PENETRATION,
+        PROGRAMME_EFFECT,
+        TREND,
+        THRESHOLD_ASSESSMENT,
+    )
 }
 
-# Names that a contract may grant today although this version does not answer them yet: asking says so.
-ANNOUNCED = frozenset(
-    {
-        "pdc_mean",
-        "pdc_distribution",
-        "adherence_rate_standardised",
-        "persistence_curve",
-        "discontinuation_rate",
-        "switch_rate",
-        "utilisation_rate",
-        "utilisation_rate_ratio",
-        "cost_pmpm",
-        "reporting_rate",
-        "programme_effect",
-        "trend",
-        "threshold_assessment",
-    }
-)
-
-# Those of one figure that is a share, from 0 to 1: what is settled on such a one has a target between them.
-SHARES = frozenset(
-    {
-        "adherence_rate",
-        "pdc_mean",
-        "pdc_pooled",
-        "psp_penetration",
-        "adherence_rate_standardised",
-        "discontinuation_rate",
-        "switch_rate",
-    }
-)
-
-GRANTABLE = frozenset(OFFERED) | ANNOUNCED
-
-
-def unanswered(terms: Terms) -> list[str]:
-    """What the contract grants and this version does not answer: nobody should sign without knowing."""
-    return sorted({name for grant in terms.grants for name in grant.statistics} & ANNOUNCED)
+# What a contract may grant.
+GRANTABLE = frozenset(OFFERED)
 
 
 def get_statistic(name: str) -> Statistic:
@@ -56,6 +50,5 @@ def get_statistic(name: str) -> Statistic:
     statistic = OFFERED.get(name)
     if statistic is None:
         offered = sorted(OFFERED)
-        reason = "is not answered by this version yet" if name in ANNOUNCED else "is not a statistic"
-        raise StatisticNotFound(f"This {reason}; ask {', '.join(offered)}.", offered=offered)
+        raise StatisticNotFound(f"This is not a statistic; ask {', '.join(offered)}.", offered=offered)
     return statistic

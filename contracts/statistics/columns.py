@@ -14,7 +14,7 @@ from contracts.statistics.questions import Question
 from contracts.statistics.slices import Slice
 from contracts.terms import Rules
 from privacy.arrays import Flags, Floats
-from privacy.contrasts import Limits
+from privacy.contrasts import Limits, Rate
 from privacy.intervals import Interval
 
 
@@ -45,21 +45,23 @@ class Column:
     """One figure in every row.
 
     values: None where it has none. interval, total: as shown, clipped to what is possible; total None where cells do
-    not identify it. hidden: by the small-cell rule. limits, total_limits: unclipped, by MOVER's needs, made only where
-    they are asked for; None of what is not to be compared. flags: of this figure alone.
+    not identify it, interval where the figure says itself how sure it is. hidden: by the small-cell rule.
+    limits, total_limits: unclipped, by MOVER's needs, made only where they are asked for; None of what is not to be
+    compared. flags: of this figure alone. rate: of a share, what it is the quotient of.
     """
 
     shape: Shape
     name: str
     unit: str
     values: Sequence[float | None]
-    interval: Interval
+    interval: Interval | None
     hidden: Flags
     working: Callable[[int], Working]
     total: Interval | None = None
     limits: Callable[[], Limits] | None = None
     total_limits: Callable[[], Limits] | None = None
     flags: Mapping[Flag, Flags] = field(default_factory=dict)
+    rate: Rate | None = None
 
     def rows(self) -> list[Row]:
         """One a key. Whatever could tell a value is left out of a row that does not show it."""
@@ -74,7 +76,7 @@ class Column:
             unit=self.unit,
             state=state,
             value=self.values[i] if shown else None,
-            interval=_ends(self.interval, i) if shown else None,
+            interval=_ends(self.interval, i) if shown and self.interval is not None else None,
             total_interval=_ends(self.total, i) if shown and self.total is not None else None,
             flags=tuple(self._flags(i, shown=shown)),
             working=self.working(i) if shown and self.shape.explain else None,
@@ -82,8 +84,8 @@ class Column:
 
     def _flags(self, i: int, *, shown: bool) -> Iterable[Flag]:
         found = {flag: bool(holds[i]) for flag, holds in self.shape.flags.items()} | {
-            Flag.WHOLE_RANGE: shown and bool(self.interval.unbounded[i]),
-            Flag.NEAREST_END: shown and bool(self.interval.empty[i]),
+            Flag.WHOLE_RANGE: shown and self.interval is not None and bool(self.interval.unbounded[i]),
+            Flag.NEAREST_END: shown and self.interval is not None and bool(self.interval.empty[i]),
         }
         return (flag for flag, holds in {**found, **self._own_flags(i, shown=shown)}.items() if holds)
 
@@ -107,10 +109,11 @@ def upper_limits_only(column: Column) -> Column:
         column,
         values=[None] * rows,
         # No lower end: `_ends` tells it so.
-        interval=replace(column.interval, lower=np.full(rows, -np.inf)),
+        interval=None if column.interval is None else replace(column.interval, lower=np.full(rows, -np.inf)),
         total=None,
         limits=None,
         total_limits=None,
+        rate=None,
         working=working,
         flags={**column.flags, Flag.UPPER_LIMIT_ONLY: np.ones(rows, dtype=bool)},
     )

@@ -61,10 +61,15 @@ def comparable_rows(now: Sequence[Slice], before: Sequence[Slice]) -> Flags:
 def changes(now: Sequence[Column], before: Sequence[Column], comparable: Flags) -> list[Column]:
     """The differences of the columns that can be compared."""
     return [
-        _change(a, b, difference(a.limits(), b.limits()), _total(a, b), ~comparable)
+        _change(a, b, difference(a.limits(), b.limits()), _total(a, b), ~_stretched(comparable, len(a.values)))
         for a, b in zip(now, before, strict=True)
         if a.limits is not None and b.limits is not None
     ]
+
+
+def _stretched(comparable: Flags, rows: int) -> Flags:
+    """For a figure whose feed was cut otherwise than the answer: the same of each stretch of time, which is first."""
+    return comparable[np.arange(rows) * len(comparable) // max(rows, 1)]
 
 
 def _total(now: Column, before: Column) -> Limits | None:

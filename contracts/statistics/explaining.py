@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from contracts.statistics.answers import Key, Row, State, Working
+from contracts.statistics.quotients import number
 from contracts.statistics.slices import Slice
 from contracts.terms import Measured
 from privacy.plan import Draw
@@ -99,7 +100,12 @@ def explain(asker: str, granted: Sequence[str], slices: Sequence[Slice], rows: S
 
 
 def _as_granted(working: Working, parts_shown: bool) -> Working:
-    if parts_shown or len(working.terms) == 1:
+    """Of a figure of several parts, however they are put together: the formula in names, which comes before the one in
+    numbers. Where a part stands in it by its number, the names alone."""
+    if parts_shown or len(working.terms) <= 1:
         return working
-    formula = f"{' / '.join(term.name for term in working.terms)}; the contract grants you no counts"
+    formula = working.formula.partition(" = ")[0]
+    if any(number(term.estimate) in formula for term in working.terms):
+        formula = f"of {', '.join(term.name for term in working.terms)}"
+    formula = f"{formula}; the contract grants you no counts"
     return replace(working, formula=formula, terms=(), covariance=None)

@@ -8,13 +8,11 @@ from math import prod
 import numpy as np
 
 from contracts.periods import Grain, NotAPeriod, Period, Stretch, parse_any
-from contracts.refusals import Fault, QuestionInvalid
-from contracts.statistics.as_of import LATEST, names_of
-from contracts.terms import FeedTerms, Terms
+from contracts.statistics.as_of import LATEST
+from contracts.terms import FeedTerms
 from privacy.arrays import Floats
 
 Filter = Mapping[str, tuple[str, ...]]
-MAX_ROWS = 20_000
 TIME = frozenset(grain.value for grain in Grain)
 
 
@@ -88,60 +86,9 @@ class Bucket:
         return replace(self, periods=tuple(allowed))
 
 
-def check_question(question: Question, terms: Terms, feeds: Sequence[FeedTerms], figures: Sequence[int]) -> None:
-    """Raises QuestionInvalid with every fault: unknown or repeated names, too many rows, a wrong confidence.
-
-    figures: for each feed, how many the answer shows in each of its strata.
-    """
-    faults = [fault for feed in feeds for fault in _feed_faults(question, terms, feed)]
-    if not faults:
-        faults += _too_many_rows(question, feeds, figures)
-    if len(set(question.by)) < len(question.by) or sum(name in TIME for name in question.by) > 1:
-        faults.append(Fault("/by", "dimension_repeated", "each dimension once, and one grain of time"))
-    if not 0.5 < question.confidence <= 0.999:
-        faults.append(Fault("/confidence", "confidence_invalid", "above 0.5 and at most 0.999"))
-    if faults:
-        raise QuestionInvalid("The question does not fit this contract.", faults=tuple(dict.fromkeys(faults)))
-
-
-def _too_many_rows(question: Question, feeds: Sequence[FeedTerms], figures: Sequence[int]) -> list[Fault]:
-    """Reckoned from the contract alone, so that nothing is read for an answer that is not given."""
-    rows = sum(
-        shown * strata_of(question, feed) * len(buckets_of(question, selected_periods(question, feed)))
-        for feed, shown in zip(feeds, figures, strict=True)
-    )
-    if rows <= MAX_ROWS:
-        return []
-    message = f"an answer has at most {MAX_ROWS} rows, and this one would have {rows}: "
-    return [Fault("/by", "too_many_rows", message + "ask by less, for fewer measures or periods, or filter")]
-
-
 def strata_of(question: Question, feed: FeedTerms) -> int:
     """How many strata the answer shows in each stretch of time."""
     return prod(len(group_names(question, feed, name)) for name in question.dimensions)
-
-
-def _feed_faults(question: Question, terms: Terms, feed: FeedTerms) -> list[Fault]:
-    known = ", ".join((*feed.dimensions, *(grain.value for grain in terms.grains_of(feed))))
-    faults = []
-    for name in question.dimensions:
-        if name not in feed.vocabularies:
-            faults.append(Fault("/by", "dimension_unknown", f"{feed.name} can be asked by {known}"))
-    for name, values in question.filters.items():
-        vocabulary = feed.vocabularies.get(name)
-        if vocabulary is None:
-            faults.append(Fault("/where", "dimension_unknown", f"{feed.name} can be filtered by {known}"))
-        elif not values or not set(values) <= set(vocabulary):
-            faults.append(Fault("/where", "value_unknown", f"{name} is one of {', '.join(vocabulary)}"))
-    if question.time_grain and question.time_grain not in terms.grains_of(feed):
-        faults.append(Fault("/by", "grain_unknown", f"{feed.name} can be asked by {known}"))
-    if question.as_of not in names_of(feed):
-        faults.append(Fault("/as_of", "as_of_invalid", f"{feed.name} can be asked as of {', '.join(names_of(feed))}"))
-    try:
-        selected_periods(question, feed)
-    except NotAPeriod as error:
-        faults.append(Fault("/periods", "period_invalid", str(error)))
-    return faults
 
 
 def selected_periods(question: Question, feed: FeedTerms) -> tuple[Period, ...]:
@@ -184,21 +131,38 @@ def groups_of(question: Question, feed: FeedTerms, narrowed: Filter) -> list[Flo
 
     narrowed: a statistic's own restriction, on top of the question's filters.
     """
-    return [_group(name in question.dimensions, values, question.filters.get(name), narrowed.get(name))
-            for name, values in feed.vocabularies.items()]  # fmt: skip
+    kept = {feed.own_of(name): name for name in question.dimensions}
+    return [_group(question, feed, own, kept.get(own), _left_by(narrowed, feed, own)) for own in feed.dimensions]
 
 
-def _group(
-    kept: bool, values: tuple[str, ...], asked: tuple[str, ...] | None, narrowed: tuple[str, ...] | None
-) -> Floats:
-    chosen = [asked is None or value in asked for value in values]
-    counted = [narrowed is None or value in narrowed for value in values]
-    if not kept:
-        return np.array([[float(a and b) for a, b in zip(chosen, counted, strict=True)]])
-    return np.array([[float(i == j and counted[j]) for j in range(len(values))] for i, c in enumerate(chosen) if c])
+def _group(question: Question, feed: FeedTerms, own: str, kept: str | None, counted: set[str]) -> Floats:
+    """Of one of the feed's own dimensions. kept: by what of it the answer goes, if it does."""
+    place = {value: i for i, value in enumerate(feed.vocabularies[own])}
+    chosen = values_left(question, feed, own)
+    groups = {own: tuple(place)} if kept is None else feed.groups_by(kept)
+    rows = (own,) if kept is None else group_names(question, feed, kept)
+    matrix = np.zeros((len(rows), len(place)))
+    for i, row in enumerate(rows):
+        matrix[i, [place[value] for value in groups[row] if value in chosen and value in counted]] = 1.0
+    return matrix
 
 
 def group_names(question: Question, feed: FeedTerms, dimension: str) -> tuple[str, ...]:
-    """The values of a dimension that the answer shows, in the vocabulary's order."""
-    asked = question.filters.get(dimension)
-    return tuple(value for value in feed.vocabularies[dimension] if asked is None or value in asked)
+    """The values of a dimension that the answer shows, in order: those of which the filters leave something."""
+    chosen = values_left(question, feed, feed.own_of(dimension))
+    return tuple(value for value, held in feed.groups_by(dimension).items() if not chosen.isdisjoint(held))
+
+
+def values_left(question: Question, feed: FeedTerms, own: str) -> set[str]:
+    """Of one of the feed's own dimensions, the values that the question's filters leave."""
+    return _left_by(question.filters, feed, own)
+
+
+def _left_by(filters: Filter, feed: FeedTerms, own: str) -> set[str]:
+    """What filters leave of one of the feed's own dimensions, whichever of its roll-ups they name."""
+    left = set(feed.vocabularies[own])
+    for name, values in filters.items():
+        if name in feed.askable and feed.own_of(name) == own:
+            groups = feed.groups_by(name)
+            left &= {held for value in values for held in groups.get(value, ())}
+    return left

@@ -75,6 +75,7 @@ def share_column(
         total=None if sampled is None else total,
         limits=lambda: rate_limits(rate, shape.confidence),
         total_limits=None if sampled is None else lambda: rate_limits(sampled, shape.confidence),
+        rate=rate,
     )
 
 

@@ -1,11 +1,15 @@
 """Which feeds of a contract a question is answered from, or what is missing and what could be asked instead."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+from contracts.periods import Grain
 from contracts.refusals import Fault, QuestionInvalid
-from contracts.statistics.declarations import Need, Statistic
+from contracts.statistics.declarations import Asked, Need, Statistic
 from contracts.statistics.questions import Question
 from contracts.terms import FeedTerms, repeated
+
+FEED_MISSING: Final = "feed_missing"
 
 
 def get_feeds(statistic: Statistic, granted: Sequence[FeedTerms], question: Question) -> tuple[FeedTerms, ...]:
@@ -13,7 +17,7 @@ def get_feeds(statistic: Statistic, granted: Sequence[FeedTerms], question: Ques
     fitting = [[feed for feed in granted if need.fits(feed)] for need in statistic.needs]
     chosen = [_choose(feeds, question) for feeds in fitting]
     faults = [
-        *_dimensions_in_use(statistic, question),
+        *_dimensions_in_use(statistic, chosen, question),
         *_feeds_unsuitable(statistic, fitting, question),
         *(fault for need, feeds in zip(statistic.needs, fitting, strict=True)
           for fault in _unclear(statistic, need, feeds, granted, question)),
@@ -25,14 +29,23 @@ def get_feeds(statistic: Statistic, granted: Sequence[FeedTerms], question: Ques
     return tuple(feed for feed in chosen if feed is not None)
 
 
+def find_feed(need: Need, asked: Asked) -> FeedTerms | None:
+    """The feed that `get_feeds` would choose for a need, for statistics that depend on it; it says what is unclear."""
+    return _choose([feed for feed in asked.feeds if need.fits(feed)], asked.question)
+
+
 def _choose(feeds: list[FeedTerms], question: Question) -> FeedTerms | None:
     return next((feed for feed in feeds if feed.name in question.feeds), feeds[0] if feeds else None)
 
 
-def _dimensions_in_use(statistic: Statistic, question: Question) -> Iterator[Fault]:
+def _dimensions_in_use(statistic: Statistic, chosen: list[FeedTerms | None], question: Question) -> Iterator[Fault]:
+    """Under whatever name: a roll-up of a dimension in use is one, too."""
+    used = set(statistic.own_dimensions)
+    for feed in filter(None, chosen):
+        used |= {name for name in feed.askable if feed.own_of(name) in used}
     for pointer, asked in (("/by", question.by), ("/where", question.filters)):
-        for name in statistic.own_dimensions:
-            if name in asked:
+        for name in asked:
+            if name in used:
                 message = f"{statistic.name} itself uses {name}; ask counts by it instead"
                 yield Fault(pointer, "dimension_in_use", message)
 
@@ -48,24 +61,36 @@ def _unclear(
 ) -> Iterator[Fault]:
     names = [feed.name for feed in feeds]
     if not names:
-        known = ", ".join(feed.name for feed in granted)
-        yield Fault("/feed", "feed_missing", f"{statistic.name} needs {need}; this contract has {known}")
+        yield Fault("/feed", FEED_MISSING, f"{statistic.name} needs {lacking(need, granted)}")
     elif len(names) > 1 and len(set(names) & set(question.feeds)) != 1:
         yield Fault("/feed", "feed_needed", f"name one of {', '.join(names)}")
 
 
+def lacking(need: Need, feeds: Sequence[FeedTerms]) -> str:
+    """What is needed, and what of it each feed does not have."""
+    known = ", ".join(f"{feed.name} ({', '.join(need.lacks(feed))})" for feed in feeds)
+    return f"{need}; this contract has {known or 'no feed for you'}"
+
+
 def _grains_differ(statistic: Statistic, chosen: list[FeedTerms | None]) -> Iterator[Fault]:
-    if statistic.same_periods and len({feed.grain for feed in chosen if feed}) > 1:
+    first, *others = [list(Grain).index(feed.grain) for feed in chosen if feed] or [0]
+    if not statistic.same_periods or all(other == first for other in others):
+        return
+    if not statistic.finer_beside:
         yield Fault("/feed", "grains_differ", f"{statistic.name} divides feeds of one grain; these differ")
+    elif any(other > first for other in others):
+        needed = f"{statistic.name} divides feeds of one grain, or what the {statistic.needs[-1].role} posts is finer"
+        yield Fault("/feed", "grains_differ", f"{needed}; here it is coarser")
 
 
 def _measures_unclear(statistic: Statistic, chosen: list[FeedTerms | None], question: Question) -> Iterator[Fault]:
-    if statistic.choosable is None:
+    if not statistic.choosing:
         if question.measures:
             yield Fault("/measures", "measures_fixed", f"{statistic.name} uses measures of its own; leave this out")
         return
     for name in sorted(repeated(question.measures)):
         yield Fault("/measures", "measure_repeated", f"{name} is named twice; each measure once")
-    feed = chosen[statistic.choosable]
-    if feed is not None and set(question.measures) - set(feed.measures):
-        yield Fault("/measures", "measure_unknown", f"the measures of {feed.name} are {', '.join(feed.measures)}")
+    feeds = [feed for feed in map(chosen.__getitem__, statistic.choosing) if feed is not None]
+    if feeds and set(question.measures).difference(*(feed.measures for feed in feeds)):
+        known = "; ".join(f"the measures of {feed.name} are {', '.join(feed.measures)}" for feed in feeds)
+        yield Fault("/measures", "measure_unknown", known)

@@ -5,7 +5,7 @@ summing, and totals agree with their parts whichever way they are asked.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -20,7 +20,9 @@ from privacy.arrays import Flags, Floats, Vector
 from privacy.inference import FittedTable, fit
 
 Vectors = Mapping[str, Vector]
-LoadVectors = Callable[[Sequence[str]], dict[str, Vectors]]
+# Of one release, the vectors of these names; and by id, of these releases.
+ReadVectors = Callable[[Sequence[str]], Vectors]
+LoadReleases = Callable[[Sequence[str]], dict[str, ReadVectors]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,23 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """The summed releases of one bucket of time."""
+    """The releases of one bucket of time. read: of each."""
 
     bucket: Bucket
     releases: tuple[ReleaseRecord, ...]
-    sums: dict[str, Vector]
+    read: tuple[ReadVectors, ...]
 
     @property
     def covered(self) -> set[str]:
         return {release.period for release in self.releases}
+
+    def sums(self, lengths: Mapping[str, int]) -> dict[str, Vector]:
+        """The vectors of these names and lengths, added up over the releases; zeros where there are none."""
+        totals = {name: np.zeros(length, dtype=np.int64) for name, length in lengths.items()}
+        for read in self.read:
+            for name, vector in read(tuple(lengths)).items():
+                totals[name] += vector
+        return totals
 
 
 class Slice:
@@ -128,12 +138,42 @@ class Slice:
         ]
         return np.concatenate(parts)
 
+    def finer(self, dimensions: Sequence[str]) -> "Slice":
+        """The same releases by these dimensions as well, which then come last in every row."""
+        return self._by((*self._question.by, *dimensions))
+
+    def together(self) -> "Slice":
+        """The same releases by time alone: each row is the sum of all those of its stretch."""
+        grain = self._question.time_grain
+        return self._by(() if grain is None else (grain.value,))
+
+    def combined_covariance(self, measure: str, left: Floats, right: Floats, over: Sequence[str]) -> Floats:
+        """Noise covariance of two weighted sums over the rows that differ in the dimensions `over` alone.
+
+        left, right: one weight a row. Answers one entry a row without those dimensions, which must be the last asked.
+        """
+        groups = groups_of(self._question, self.feed, {})
+        axes = [self.feed.dimensions.index(self.feed.own_of(name)) for name in over]
+        pools = len(self._pools)
+        parts = [
+            self._table(i, measure).combined_covariance(
+                groups, self._as_table(first, groups), self._as_table(second, groups), axes
+            )
+            for i, (first, second) in enumerate(zip(np.split(left, pools), np.split(right, pools), strict=True))
+        ]
+        return np.concatenate([self._in_order(part) for part in parts])
+
     def coverage(self, *, compared: bool = False) -> Coverage:
         """compared: what it covers is the stretch before the one asked."""
         # A stretch by stretch before can be asked of its own: each period is told once.
         periods = dict.fromkeys(period for pool in self._pools for period in pool.bucket.periods)
         releases = {release.id: release for release in self.releases}
         return coverage_of(self.feed, self._providers, tuple(periods), tuple(releases.values()), compared=compared)
+
+    def _by(self, by: tuple[str, ...]) -> "Slice":
+        other = Slice(replace(self._question, by=by), self.feed, self._providers, self._pools)
+        other._tables = self._tables  # of whole feeds, whatever is asked of them
+        return other
 
     def _in_order(self, sums: Floats) -> Floats:
         """Flatten sums with one axis a dimension of the feed into rows, in the order asked."""
@@ -146,7 +186,7 @@ class Slice:
 
     def _axes(self) -> list[int]:
         """The feed's dimensions as a row has them: those asked in the order asked, then the others, summed over."""
-        first = [self.feed.dimensions.index(name) for name in self._question.dimensions]
+        first = [self.feed.dimensions.index(self.feed.own_of(name)) for name in self._question.dimensions]
         return [*first, *(axis for axis in range(len(self.feed.dimensions)) if axis not in first)]
 
     def _table(self, index: int, measure: str) -> FittedTable:
@@ -154,8 +194,7 @@ class Slice:
             pool = self._pools[index]
             draws = self.feed.get_plan().draws_of(measure)
             # A missing bucket is fitted to zeros so that arrays keep their shape; its rows are never shown.
-            empty = {draw.name: np.zeros(_entries(self.feed, draw.margin), dtype=np.int64) for draw in draws}
-            sums = pool.sums or empty
+            sums = pool.sums({draw.name: _entries(self.feed, draw.margin) for draw in draws})
             count = max(1, len(pool.releases))
             noisy = [(draw, sums[draw.name], draw.variance * count) for draw in draws]
             self._tables[index, measure] = fit(self.feed.shape, self.feed.dimensions, noisy)
@@ -171,16 +210,14 @@ def cut_slice(
     providers: int,
     buckets: Sequence[Bucket],
     opened: Opened,
-    load: LoadVectors,
+    load: LoadReleases,
 ) -> Slice:
-    """Sum the opened releases of each bucket of time. providers: how many post the feed. load: vectors by id."""
+    """The opened releases of each bucket of time, to be summed. providers: how many post the feed."""
     pools = []
     for bucket in buckets:
         releases = tuple(release for period in bucket.periods for release in opened.get(str(period), ()))
-        vectors = load([release.id for release in releases])
-        names = [draw.name for draw in feed.get_plan().draws]
-        sums = {name: np.sum([vectors[r.id][name] for r in releases], axis=0) for name in names} if releases else {}
-        pools.append(_Pool(bucket, releases, sums))
+        read = load([release.id for release in releases])
+        pools.append(_Pool(bucket, releases, tuple(read[release.id] for release in releases)))
     return Slice(question, feed, providers, pools)
 
 

@@ -1,13 +1,14 @@
 """A submission that its contract allows, and what is recorded of it: the claim, what is bought, the release."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from uuid import uuid4
 
 from contracts.decisions import Contract
 from contracts.ledger.entries import Entry, Purchase
+from contracts.linking import find_linked_party, linked_plan, linked_rho_nano
 from contracts.periods import Period
 from contracts.records import ReleaseRecord, SubmissionRecord
 from contracts.refusals import ContractVersionOther
@@ -29,6 +30,17 @@ class Decided:
     def versions(self) -> tuple[int, ...]:
         """The contract versions that this feed is the same in."""
         return self.contract.versions_with(self.feed)
+
+    @property
+    def linked_party(self) -> Party | None:
+        """The brand whose population pays for the release too."""
+        return find_linked_party(self.terms, self.feed)
+
+    @property
+    def populations(self) -> list[str]:
+        """Those that pay, in the order in which everybody locks their accounts."""
+        paying = (self.party, self.linked_party)
+        return sorted(party.population for party in paying if party is not None)
 
     @property
     def place(self) -> tuple[str, tuple[int, ...], str, str, str, int]:
@@ -94,6 +106,21 @@ def purchase_of(decided: Decided, claimed: SubmissionRecord) -> Purchase:
         submission_id=claimed.id,
         attempt=claimed.attempt,
         measured=decided.feed.measured,
+    )
+
+
+def linked_purchase_of(decided: Decided, own: Purchase) -> Purchase | None:
+    """What the brand's population pays for the same draw of a linked feed; None of a feed that is not linked."""
+    terms, feed = decided.terms, decided.feed
+    party = decided.linked_party
+    if feed.linked is None or party is None:
+        return None
+    return replace(
+        own,
+        contract_ceiling_nano=terms.privacy.ceilings_nano[party.population],
+        feed_ceiling_nano=linked_rho_nano(feed),
+        plan=linked_plan(feed, feed.linked),
+        linked_by=decided.party.organisation,
     )
 
 

@@ -26,6 +26,7 @@ from contracts.decisions import (
 )
 from contracts.ledger.entries import Entry
 from contracts.ledger.witnessing import WitnessedLedger
+from contracts.linking import LinkedLoss, find_linked_loss
 from contracts.parties import Caller
 from contracts.ports import BlockFormat, Clock, Database, Stores, Witness
 from contracts.records import ReleaseRecord, SubmissionRecord
@@ -36,9 +37,10 @@ from contracts.refusals import (
     SubmissionInProgress,
 )
 from contracts.submissions.decided import Decided, is_same, new_record, purchase_of, release_record, require_same
+from contracts.submissions.linked import debit_linked
 from contracts.submissions.restating import posted_twice, require_due, require_previous
 from contracts.submissions.source_releases import SourceRelease, read_release, require_place
-from contracts.terms import FeedTerms
+from contracts.terms import FeedTerms, terms_of
 from privacy.arrays import Vector
 from privacy.mechanism import DrawFailed, NoiseSource
 from privacy.release import ExactTable, draw_release
@@ -65,7 +67,8 @@ class Receipt:
 
     charged_nano: loss of the release by itself, every attempt included. debited_nano: by how much the population's
     loss rose. balance_nano: what was left of the population's budget then.
-    debit: the last entry that this submission wrote in the ledger.
+    debit: the last entry that this submission wrote in the population's ledger. linked: what the release of a linked
+    feed costs the brand's population, an attempt; what that has lost and has left is not for the payer to see.
     """
 
     release: ReleaseRecord
@@ -76,6 +79,7 @@ class Receipt:
     attempts: int
     replayed: bool
     debit: Entry
+    linked: LinkedLoss | None = None
 
 
 class Submitting:
@@ -167,14 +171,17 @@ class Submitting:
             stores.contracts.hold(contract_id)  # so that whoever suspends it comes before the debit, or after it
             decided = self._decide(stores, caller, contract_id, submission)
             require_same(decided, checked)
-            stores.ledger.lock(decided.party.population)
+            for population in decided.populations:
+                stores.ledger.lock(population)
             done = self._find_receipt(stores, decided, submission)
             if done is not None:
                 return done
             account = writing.open_account(decided.party.population)
             claimed = self._claim(stores, decided, submission)
-            debit = account.debit(purchase_of(decided, claimed), self._clock.now())
+            purchase = purchase_of(decided, claimed)
+            debit = account.debit(purchase, self._clock.now())
             writing.append(debit)
+            debit_linked(writing, decided, purchase, self._clock.now())
         return decided, debit
 
     def _claim(self, stores: Stores, decided: Decided, submission: Submission) -> SubmissionRecord:
@@ -259,4 +266,12 @@ def _receipt(contract: Contract, release: ReleaseRecord, entries: list[Entry], *
         attempts=len(paid),
         replayed=replayed,
         debit=paid[-1],
+        linked=_linked(contract, release),
     )
+
+
+def _linked(contract: Contract, release: ReleaseRecord) -> LinkedLoss | None:
+    """By the version that it was measured under."""
+    terms = terms_of(contract.get_version(release.contract_version))
+    feed = terms.find_feed(release.feed)
+    return None if feed is None else find_linked_loss(terms, feed)

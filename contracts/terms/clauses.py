@@ -1,7 +1,7 @@
 """Clauses of a contract besides its feeds and grants."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Final
 
@@ -119,13 +119,20 @@ def read_rollout(rollout: JsonObject) -> Rollout:
 
 
 def read_settlement(clause: JsonObject) -> Settlement:
-    """Raises NotAPeriod."""
+    """Raises ValueError where its period or one of its decimals is none."""
     return Settlement(
         statistic=clause["statistic"],
-        target=Decimal(clause["target"]),
+        target=_decimal(clause["target"]),
         period=parse_any(clause["period"]),
         as_of=clause["as_of"],
-        decide_at=Decimal(clause["decide_at"]),
+        decide_at=_decimal(clause["decide_at"]),
         undecided=clause["undecided"],
         accept_measured_at_source=bool(clause.get("accept_measured_at_source")),
     )
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("a decimal number in a string, like '0.70'") from None

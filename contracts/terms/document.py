@@ -79,8 +79,13 @@ class Terms:
         return tuple(party.organisation for party in self.parties if party.role is feed.provider)
 
     def grains_of(self, feed: FeedTerms) -> tuple[Grain, ...]:
-        """By which grains of time the feed can be asked: its own, and the roll-ups that the contract declares."""
-        return tuple(grain for grain in Grain if grain is feed.grain or self.rollups.get(grain) is feed.grain)
+        """By which grains of time the feed can be asked: its own, and those that the contract's roll-ups lead to, such
+        as a year of quarters of months."""
+        reached = {feed.grain}
+        for grain in Grain:  # from fine to coarse
+            if self.rollups.get(grain) in reached:
+                reached.add(grain)
+        return tuple(grain for grain in Grain if grain in reached)
 
     def find_grant(self, party: Party) -> Grant | None:
         """The party's own grant, or else that of its role."""
@@ -94,7 +99,7 @@ class Terms:
 def read_terms(document: JsonObject) -> Terms:
     """The terms of a well-formed document. Raises ValueError where a value has no meaning (a date, a period)."""
     vocabularies = {name: tuple(values) for name, values in document["vocabularies"].items()}
-    rules = document["rules"]
+    rules, rollups = document["rules"], read_rollups(document.get("rollups", {}))
     small_cells, reciprocity = rules.get("small_cells"), rules.get("reciprocity")
     return Terms(
         id=document["id"],
@@ -106,7 +111,7 @@ def read_terms(document: JsonObject) -> Terms:
         parties=tuple(
             Party(party["organisation"], Role(party["role"]), party["population"]) for party in document["parties"]
         ),
-        feeds=tuple(read_feed(feed, vocabularies) for feed in document["feeds"]),
+        feeds=tuple(read_feed(feed, vocabularies, rollups) for feed in document["feeds"]),
         rollups={Grain(c): Grain(f) for c, f in document.get("rollups", {}).get("period", {}).items()},
         privacy=PrivacyTerms(
             unit=PrivacyUnit(document["privacy"]["unit"]),
@@ -122,7 +127,7 @@ def read_terms(document: JsonObject) -> Terms:
         ),
         purposes=tuple(document.get("purposes", ())),
         prohibited=tuple(document.get("prohibited", ())),
-        dimension_rollups=read_rollups(document.get("rollups", {})),
+        dimension_rollups=rollups,
         standards=tuple(map(read_standard, document.get("standards") or ())),
         rollout=read_rollout(document["rollout"]) if document.get("rollout") else None,
         settlement=read_settlement(document["settlement"]) if document.get("settlement") else None,

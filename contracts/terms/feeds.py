@@ -1,7 +1,7 @@
 """The terms of one feed: its closed key space, its bounds and its periods, and the plan that is frozen with it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from math import prod
@@ -10,6 +10,8 @@ from contracts.canonical import digest_of
 from contracts.invariants import Invariant, parse_invariant
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain, Period, PeriodRange
+from contracts.terms.clauses import DimensionRollup
+from contracts.terms.rollups import RolledUp, rolled_up_in
 from privacy.mechanism import NAME as MECHANISM
 from privacy.plan import Draw, MeasurementPlan
 from privacy.strategy import FeedDesign, Table, releases_paid
@@ -57,8 +59,10 @@ class FeedTerms:
     generation: digest of everything the loss of the feed rests on (schema, bounds, k, plan); a feed that changes in
     any of it is accounted for as a new one. None before the plan is made. expected: sum over one period, by measure.
     preparation_sha256: of the definitions by which cells are made of claims, if the contract names them.
-    linked: None where no brand's flag is in the cells. known_after_months: of a feed of exits, how many months after
-    the month in which an exit happened it is posted, always; None where it is posted whenever it becomes known.
+    linked: None where no brand's flag is in the cells. known_after_months: of a feed of exits, how many months later
+    they are posted, always: in the month of the start + months_since_start + these; None where it is posted whenever it
+    becomes known.
+    rolled_up: the coarser dimensions by which it can be asked, by name.
     """
 
     name: str
@@ -81,10 +85,30 @@ class FeedTerms:
     preparation_sha256: str | None = None
     linked: Linked | None = None
     known_after_months: int | None = None
+    rolled_up: dict[str, RolledUp] = field(default_factory=dict)
 
     @property
     def dimensions(self) -> tuple[str, ...]:
         return tuple(self.vocabularies)
+
+    @property
+    def askable(self) -> tuple[str, ...]:
+        """By what an answer may go, and what it may filter: the feed's own dimensions, and the coarser ones."""
+        return (*self.vocabularies, *self.rolled_up)
+
+    def own_of(self, name: str) -> str:
+        """The feed's own dimension that a name of `askable` goes by: itself, or what it rolls up."""
+        return name if name in self.vocabularies else self.rolled_up[name].of
+
+    def groups_by(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The values of a name of `askable`, in order, each with those of the feed's own dimension that it holds."""
+        if name in self.vocabularies:
+            return {value: (value,) for value in self.vocabularies[name]}
+        return self.rolled_up[name].groups
+
+    def chosen(self, measures: Sequence[str]) -> tuple[str, ...]:
+        """Those of the measures that the feed has, in the order named; all that it has where none is named of it."""
+        return tuple(name for name in measures if name in self.measures) or tuple(self.measures)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -132,7 +156,9 @@ class FeedTerms:
         return self.plan
 
 
-def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> FeedTerms:
+def read_feed(
+    feed: JsonObject, vocabularies: dict[str, tuple[str, ...]], rollups: Sequence[DimensionRollup] = ()
+) -> FeedTerms:
     """One feed of a well-formed document. Raises ValueError as `read_terms`, KeyError for an unknown dimension."""
     grain = Grain(feed["grain"])
     measures = {name: MeasureTerms(m["unit"], m["bound"]) for name, m in feed["measures"].items()}
@@ -157,6 +183,7 @@ def read_feed(feed: JsonObject, vocabularies: dict[str, tuple[str, ...]]) -> Fee
         preparation_sha256=feed.get("preparation_sha256"),
         linked=Linked(**feed["linked"]) if feed.get("linked") else None,
         known_after_months=feed.get("known_after_months"),
+        rolled_up=rolled_up_in(feed["dimensions"], vocabularies, rollups),
     )
 
 

@@ -89,6 +89,8 @@ def _entry(row: JsonObject, period: str, name: str) -> str:
 
 def _quarter(period: str) -> str:
     month = period[5:]
+    if month.startswith("Q"):
+        return period
     return f"{period[:4]}-Q{(int(month) - 1) // 3 + 1}" if month else ""
 
 

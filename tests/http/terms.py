@@ -18,7 +18,7 @@ from tests.support.small_exchange import (
 
 
 def grant(role: str = "brand", **narrowed: Any) -> JsonObject:
-    statistics = ["counts", "pdc_pooled", "joint_table", "cost_pmpm"]
+    statistics = ["counts", "pdc_pooled", "joint_table", "threshold_assessment"]
     return {"role": role, "statistics": statistics, "by_at_most": 3, **narrowed}
 
 

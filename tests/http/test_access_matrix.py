@@ -47,6 +47,7 @@ TABLE: Final[dict[str, Rule]] = {
     "GET /v1/contracts/<string:contract_id>/releases": Rule(LIVE, "contract-not-in-force"),
     "GET /v1/contracts/<string:contract_id>/statistics": Rule(LIVE, "contract-not-in-force"),
     "GET /v1/contracts/<string:contract_id>/statistics/<string:name>": Rule(LIVE, "contract-not-in-force"),
+    "GET /v1/contracts/<string:contract_id>/settlement": Rule(LIVE, "contract-not-in-force"),
     "POST /v1/contracts/<string:contract_id>/submissions": Rule(LIVE, "contract-not-in-force", PAYERS[:1]),
     "POST /v1/contracts/<string:contract_id>/versions": Rule(AMENDABLE, "transition-illegal"),
     "PUT /v1/contracts/<string:contract_id>/draft": Rule({"draft"}, "contract-not-a-draft", (BRAND,)),
@@ -92,7 +93,9 @@ class World(SmallExchange):
         return {status: f"dsc-{status.replace('_', '-')}" for status in makers}
 
     def _document(self, status: str) -> JsonObject:
-        changes: JsonObject = {"id": f"dsc-{status.replace('_', '-')}"}
+        granted = ["counts", "threshold_assessment"]
+        grants = [{"role": role, "statistics": granted, "by_at_most": 3} for role in ("brand", "payer")]
+        changes: JsonObject = {"id": f"dsc-{status.replace('_', '-')}", "grants": grants}
         if status == "signed":
             changes["effective"] = "2026-10-01"
         if status == "expired":
@@ -188,6 +191,7 @@ def is_transition(route: Route) -> bool:
 
 # What a request meets that got in, here: an answer, or a fault of what it asked. Never a refusal of who or when.
 PAST_THE_GATE: Final = {"", "contract-invalid", "period-outside-contract", "question-invalid", "draft-changed"}
+PAST_THE_GATE |= {"settlement-not-agreed"}
 
 
 def test_the_table_knows_every_route_of_a_contract() -> None:

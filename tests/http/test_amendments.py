@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from adapters.cells.rows import from_rows
-from contracts import terms
 from contracts.canonical import canonical_bytes
 from contracts.differences.comparing import compare
 from contracts.parties import JsonObject
 from contracts.submissions.measuring import draw_at_source, get_due_period
+from contracts.terms import document as terms
 from privacy.mechanism import DiscreteGaussian
 from tests.http.answers import FILLS, answer, post
 from tests.http.test_bad_input import assert_problem

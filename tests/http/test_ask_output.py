@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 import pandas as pd
 import pytest
 
-from api.cli.answer_csv import COLUMNS, answer_csv
+from adapters.answers.csv_answers import answer_csv
+from adapters.answers.lines import NAMES
+from api.cli.answer_csv import answer_csv_text
 from api.cli.answer_table import say_rows
 from contracts.parties import JsonObject
 from tests.http.test_cli import Console
@@ -54,7 +56,7 @@ def test_a_csv_has_the_numbers_of_the_answer_to_the_last_digit_under_the_same_co
     text = console.done(*rate, "--format", "csv")
     answer = json.loads(console.done(*rate, "--format", "json"))
 
-    assert text.splitlines()[0].split(",") == ["region", *COLUMNS]
+    assert text.splitlines()[0].split(",") == ["region", *NAMES]
     north = lines_of(text)[0]
     (told,) = [row for row in answer["rows"] if row["key"] == {"region": "north"}]
     assert float(north["value"]) == told["value"] == 0.5
@@ -125,7 +127,7 @@ def test_a_value_that_noise_took_out_of_its_interval_is_noted_in_front_of_a_csv(
     told |= {"coverage": [], "purpose": "safety", "contract_digest": "00", "releases": []}
 
     def noted(value: float) -> str:
-        return answer_csv({**answer(row(value=value)), **told}, with_notes=True).partition("by_")[0]
+        return answer_csv_text({**answer(row(value=value)), **told}, with_notes=True).partition("by_")[0]
 
     assert "# noise can take a rate out of 0 to 1; its interval is what the data tell.\n" in noted(1.001)
     assert "# Said before.\n" in noted(1.001)
@@ -193,8 +195,8 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("columns", "first", "last"),
     [
-        ("80", "region  figure  value        interval  unit   flags", "north   rate    0.250  0.125 to 0.500  share"),
-        ("40", "region  value        interval", "In every row: figure rate, unit share."),
+        ("80", "region  figure  value      interval  unit   flags", "north   rate     0.25  0.12 to 0.50  share"),
+        ("40", "region  value      interval", "In every row: figure rate, unit share."),
         ("20", "region    north", "In every row: figure rate, unit share."),
     ],
 )
@@ -208,7 +210,7 @@ def test_a_table_fits_the_terminal_that_it_is_read_on(
 
     assert (lines[0], lines[-1]) == (first, last)
     assert all(len(line) <= max(int(columns), 40) for line in lines)
-    assert "0.125 to 0.500" in "\n".join(lines)
+    assert "0.12 to 0.50" in "\n".join(lines)
 
 
 def test_a_pipe_gets_whole_lines_however_narrow_the_terminal(
@@ -216,7 +218,7 @@ def test_a_pipe_gets_whole_lines_however_narrow_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     say_rows([row(), row()])
-    assert capsys.readouterr().out.splitlines()[1] == "north   rate    0.250  0.125 to 0.500  share"
+    assert capsys.readouterr().out.splitlines()[1] == "north   rate     0.25  0.12 to 0.50  share"
 
 
 # --- files
@@ -284,9 +286,11 @@ def test_a_receipt_that_could_not_be_kept_is_not_asked_for(console: Console, tmp
     [
         (("--json", "--format", "csv"), "does not go with --format csv"),
         (("--with-notes",), "--with-notes goes with --format csv"),
-        (("--force",), "--force goes with --out"),
+        (("--force",), "--force goes with --out or --plot"),
+        (("--format", "parquet"), "--format parquet goes with --out"),
+        (("--plot", "picture.jpg"), "a picture's name ends in .svg or .png"),
         (("--explain", "--format", "csv"), "--explain goes with a table or JSON"),
-        (("--format", "xml"), "'table', 'csv', 'json'"),
+        (("--format", "xml"), "'table', 'csv', 'parquet', 'json'"),
         (("--contract", "dsc-other"), "Name the contract once"),
     ],
 )
@@ -348,3 +352,41 @@ def test_ctrl_c_ends_it_quietly_and_leaves_no_file(console: Console, tmp_path: P
             _, said = asking.communicate(timeout=60)
     assert (said.strip(), asking.returncode) == ("Aborted!", 1)
     assert left_in(tmp_path) == []
+
+
+# --- Parquet and pictures
+
+
+RATE = ("ask", CONTRACT, "pdc_pooled", "--by", "region", "--periods", "2025-01")
+
+
+def test_a_parquet_file_is_the_csv_with_types(console: Console, tmp_path: Path) -> None:
+    written, out = tmp_path / "rates.csv", tmp_path / "rates.parquet"
+    console.done(*RATE, "--format", "csv", "--out", written)
+    console.done(*RATE, "--explain", "--format", "parquet", "--out", out)
+
+    frame = pd.read_parquet(out)
+    plain = pd.read_csv(written)
+    assert frame["value"].tolist()[0] == plain["value"].tolist()[0] == 0.5
+    assert frame.columns.tolist() == plain.columns.tolist()
+    assert "--format parquet goes with a statistic" in console.refused(
+        "ask", CONTRACT, "--format", "parquet", "--out", tmp_path / "none.parquet", exit_code=2
+    )
+    assert left_in(tmp_path) == ["rates.csv", "rates.parquet"]
+
+
+def test_an_answer_is_drawn_beside_being_printed_and_no_picture_is_replaced_unasked(
+    console: Console, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib, the extra `plot`, is not installed")
+    picture = tmp_path / "rates.svg"
+    asked = console.run(*RATE, "--plot", picture)
+    svg = picture.read_text()
+
+    assert asked.stdout == console.done(*RATE)
+    assert f"Drawn: {picture}" in asked.stderr
+    assert "suppressed" in svg
+    assert "north" in svg
+    assert "exists and is not overwritten" in console.refused(*RATE, "--plot", picture)
+    console.done(*RATE, "--plot", picture, "--force")
+    assert picture.read_text() == svg

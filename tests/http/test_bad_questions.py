@@ -187,15 +187,14 @@ def test_a_statistic_that_the_contract_does_not_grant_is_refused(small: SmallExc
     assert small.get("blueridge", f"/v1/contracts/{CONTRACT}/statistics").get_json() == {"statistics": []}
 
 
-def test_a_granted_statistic_of_a_later_version_says_so(small: SmallExchange) -> None:
+def test_a_granted_statistic_that_no_feed_can_answer_says_what_is_missing(small: SmallExchange) -> None:
     grants = [{"role": "brand", "statistics": ["cost_pmpm", "counts"], "by_at_most": 1}]
     small.agree(small_contract(grants=grants))
 
     answered = small.ask(BRAND, "cost_pmpm")
-    assert_problem(answered, 404, "statistic-not-found")
-    assert "counts" in answered.get_json()["offered"]
+    assert_problem(answered, 422, "question-invalid", "/feed", "feed_missing")
     listed = small.get(BRAND, f"/v1/contracts/{CONTRACT}/statistics").get_json()["statistics"]
-    assert {line["name"]: line["offered"] for line in listed} == {"cost_pmpm": False, "counts": True}
+    assert {line["name"]: bool(line["missing"]) for line in listed} == {"cost_pmpm": True, "counts": False}
 
 
 def test_a_grain_that_the_contract_does_not_roll_up_to_is_unknown(small: SmallExchange) -> None:

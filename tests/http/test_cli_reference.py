@@ -142,7 +142,7 @@ def test_the_point_of_a_rate_that_may_be_anything_is_not_printed(capsys: pytest.
 
     text = capsys.readouterr().out
     line = " ".join(text.splitlines()[1].split())
-    assert line == "north members not identified 0.000 to 1.000 share whole range"
+    assert line == "north members not identified 0.00 to 1.00 share whole range"
     assert "0.460" not in text
     assert "Note:" not in text
 

@@ -75,6 +75,8 @@ def brand_alone(document: JsonObject) -> None:
     document["privacy"]["ceilings"] = {"helix-members": "0.1"}
 
 
+BY_SEX = {"dimension": "sex", "organisation": "helix"}
+
 FAULTS: dict[str, tuple[Change, str, str]] = {
     # parties
     "a party twice": (
@@ -111,7 +113,43 @@ FAULTS: dict[str, tuple[Change, str, str]] = {
     "a value twice": (put("/vocabularies/sex/-", "F"), "/vocabularies/sex", "value_repeated"),
     # feeds
     "a feed twice": (put("/feeds/1/name", "fills"), "/feeds", "feed_repeated"),
-    "a linked feed": (put("/feeds/0/link", "linked"), "/feeds/0/link", "not_offered"),
+    "a linked feed without its flag": (put("/feeds/0/link", "linked"), "/feeds/0/linked", "linked_missing"),
+    "a flag without a linked feed": (put("/feeds/0/linked", BY_SEX), "/feeds/0/linked", "linked_unused"),
+    "a linked feed of the brand": (
+        all_of(put("/feeds/2/link", "linked"), put("/feeds/2/linked", BY_SEX | {"dimension": "region"})),
+        "/feeds/2/link",
+        "linked_provider",
+    ),
+    "a flag that is no dimension of the feed": (
+        all_of(put("/feeds/0/link", "linked"), put("/feeds/0/linked", BY_SEX | {"dimension": "coverage"})),
+        "/feeds/0/linked/dimension",
+        "dimension_unknown",
+    ),
+    "a flag of one value": (
+        all_of(put("/feeds/0/link", "linked"), put("/feeds/0/linked", BY_SEX), put("/vocabularies/sex", ["F"])),
+        "/feeds/0/linked/dimension",
+        "linked_flag_constant",
+    ),
+    "a flag of a payer": (
+        all_of(put("/feeds/0/link", "linked"), put("/feeds/0/linked", BY_SEX | {"organisation": "sierra"})),
+        "/feeds/0/linked/organisation",
+        "linked_organisation",
+    ),
+    "a linked feed that the brand's ceiling does not pay for": (
+        all_of(put("/feeds/0/link", "linked"), put("/feeds/0/linked", BY_SEX)),
+        "/privacy/ceilings/helix-members",
+        "ceiling_too_low",
+    ),
+    "a linked feed to a brand without a ceiling": (
+        all_of(
+            put("/feeds/0/link", "linked"),
+            put("/feeds/0/linked", BY_SEX),
+            put("/feeds/2", ABSENT),
+            put("/privacy/ceilings/helix-members", ABSENT),
+        ),
+        "/privacy/ceilings",
+        "ceilings_incomplete",
+    ),
     "an unknown dimension": (put("/feeds/0/dimensions/0", "planet"), "/feeds/0/dimensions/0", "dimension_unknown"),
     "a dimension listed twice": (put("/feeds/0/dimensions/-", "region"), "/feeds/0/dimensions", "dimension_repeated"),
     "a key space too large": (huge, "/feeds/0/dimensions", "key_space_too_large"),
@@ -608,6 +646,6 @@ def test_restatements_and_measuring_at_source_are_taken_and_said_before_a_signat
     shown = capsys.readouterr().out
     assert told in shown
     assert "support: every period is measured again once within 30 days" in shown
-    assert "granted, not answered by this version: persistence_curve\n" in shown
+    assert "granted, but its feeds cannot answer: persistence_curve\n" in shown
     say_what_is_signed(proposed, "Ann", "Privacy Officer")
-    assert "granted, not answered by this version: persistence_curve\n" in capsys.readouterr().out
+    assert "granted, but its feeds cannot answer: persistence_curve\n" in capsys.readouterr().out

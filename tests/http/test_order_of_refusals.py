@@ -49,9 +49,10 @@ class Asked:
     statistic: str = "counts"
     by: list[str] = field(default_factory=list)
     query: dict[str, str] = field(default_factory=lambda: {"feed": "fills", "periods": "2025-01"})
+    accept: str = "*/*"
 
     def send(self, small: SmallExchange) -> TestResponse:
-        headers = self.headers(small)
+        headers = self.headers(small) | {"Accept": self.accept}
         query = self.query | ({"by": ",".join(self.by)} if self.by else {})
         path = f"/v1/contracts/{self.contract_id}/statistics/{self.statistic}"
         return small.app.test_client().get(path, headers=headers, query_string=query)
@@ -80,6 +81,7 @@ BREAKS: dict[str, Callable[[Asked], None]] = {
     "token": put(token=False),
     "scope": put(scope="contracts.read"),
     "form": say(groupby="region"),
+    "form of the answer": put(accept="application/xml"),
     "party": put(caller="foreigner"),
     "authorization_details": put(details=[detail("dsc-other", "statistics.read")]),
     "status": put(contract_id=WAITING),
@@ -87,7 +89,7 @@ BREAKS: dict[str, Callable[[Asked], None]] = {
     "purpose prohibited": say(purpose="underwriting"),
     "purpose granted": say(purpose="curiosity"),
     "statistic granted": put(statistic="trend"),
-    "statistic answered": put(statistic="cost_pmpm"),
+    "statistic answered": put(statistic="threshold_assessment"),  # of a contract that settles on nothing
     "dimensions": lambda asked: asked.by.append("sex"),
     "number of dimensions": lambda asked: asked.by.extend(["region", "month", "quarter"]),
     "periods": say(periods="2025"),

@@ -196,6 +196,19 @@ def test_the_joint_table_sets_both_sides_beside_each_other(filled: SmallExchange
     assert any("not by person" in note for note in answered["notes"])
 
 
+def test_the_payers_side_of_a_joint_table_can_be_another_statistic(filled: SmallExchange) -> None:
+    answered = answer(filled, "joint_table", of="adherence_rate", by="region", periods="2025", measures="contacts")
+
+    alone = table(answer(filled, "adherence_rate", by="region", periods="2025"))
+    assert table(answered, "adherence_rate") == alone
+    assert all(row["total_interval"] for row in alone.values())
+    assert values(answered, "contacts") == approximately(totals(SUPPORT, "contacts", ["region"]))
+    assert {"ecological"} <= set(answered["labels"])
+    in_use = filled.ask(BRAND, "joint_table", of="adherence_rate", by="adherence_band").get_json()["errors"]
+    assert "dimension_in_use" in [error["code"] for error in in_use]
+    assert filled.ask(BRAND, "joint_table", of="cost_pmpm").status_code == 403
+
+
 def test_penetration_divides_the_enrolled_in_the_network_by_the_members(filled: SmallExchange) -> None:
     answered = answer(filled, "psp_penetration", by="region")
 

@@ -139,9 +139,15 @@ def settle(**changes: Any) -> Change:
 FAULTS |= {
     "a settlement on no statistic": (settle(statistic="mood"), "/settlement/statistic", "statistic_unknown"),
     "a settlement on what nobody may ask": (
-        settle(statistic="adherence_rate"),
+        all_of(settle(), *(at(f"/grants/{i}/statistics", ["counts", "pdc_pooled"]) for i in (0, 1))),
         "/settlement/statistic",
         "settlement_not_granted",
+    ),
+    "a settlement on a count": (settle(statistic="counts"), "/settlement/statistic", "settlement_unsuitable"),
+    "a settlement that two feeds could answer": (
+        all_of(settle(), at("/feeds/-", fills_feed(name="refills"))),
+        "/settlement/statistic",
+        "settlement_ambiguous",
     ),
     "a share above one": (settle(target="1.5"), "/settlement/target", "target_invalid"),
     "a share of all": (settle(target="1"), "/settlement/target", "target_invalid"),
@@ -188,7 +194,6 @@ def test_a_term_that_could_not_be_kept_is_refused_at_drafting(small: SmallExchan
         settle(period="2025", decide_at="0.501"),
         all_of(settle(), at("/feeds/0/run_out_days", 729)),
         all_of(settle(accept_measured_at_source=True), at("/feeds/0/measured", "source")),
-        settle(statistic="counts", target="3000"),
         at("/grants/0/periods", {"first": "2025-01-01", "last": "2025-01-31"}),
         at("/grants/0/dimensions", ["region", "coverage", "month", "quarter", "year"]),
     ],

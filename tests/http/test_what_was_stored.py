@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from adapters.database.stores.remembered import Memory
 from adapters.database.tables import contracts, releases
-from contracts import terms
 from contracts.refusals import AlreadyExists
+from contracts.terms import document as terms
 from tests.http.answers import FILLS, SUPPORT, answer, post
 from tests.http.test_bad_input import assert_problem
 from tests.support.small_exchange import (

@@ -31,7 +31,7 @@ OPERATOR = "overseer"
 ABSENT = "dsc-absent"
 PUBLIC = {"/oauth/token", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json", "/healthz", "/readyz"}
 PUBLIC |= {"/oauth/revoke", "/.well-known/parley-receipt-keys.json", "/openapi.yaml", "/docs", "/docs/<string:name>"}
-PUBLIC |= {"/.well-known/smart-configuration"}
+PUBLIC |= {"/.well-known/smart-configuration", "/v1/codebook"}
 
 
 @dataclass(frozen=True)

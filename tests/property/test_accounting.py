@@ -5,6 +5,8 @@ period again under an amended contract, a changed feed (a new generation), two f
 `Account.debit` makes of it. A person is given by the periods she is in at each posting; her true loss is the sum of
 the charges of the draws whose exact table changes when she is removed. Every person is tried that the contribution
 bound allows: in at most k of a generation's periods at a time, moved by late records from one posting to the next.
+
+A person of a brand whose flag is in linked feeds is with any number of payers, and in k periods of each.
 """
 
 from collections import Counter, defaultdict
@@ -36,10 +38,11 @@ class Draws:
     period: str
     restatement: int
     attempt: int
+    linked_by: str | None = None
 
     @property
-    def bounded_by_one_k(self) -> tuple[str, str, str]:
-        return self.contract, self.feed, self.generation
+    def bounded_by_one_k(self) -> tuple[str, str, str, str | None]:
+        return self.contract, self.feed, self.generation, self.linked_by
 
 
 History = Sequence[Draws]
@@ -55,6 +58,8 @@ def next_draws(history: History, periods: int, *, elsewhere: bool) -> Iterator[D
             replace(FIRST, version=2, generation="other schema"),
             replace(FIRST, feed="adherence"),
             replace(FIRST, contract="dsc-two"),
+            replace(FIRST, linked_by="lakeshore"),
+            replace(FIRST, linked_by="sierra"),
         ]
     for where in wheres:
         for month in range(1, periods + 1):
@@ -94,6 +99,7 @@ def ledger_loss_nano(history: History, charges: Sequence[int], k: int) -> int:
             restatement=draw.restatement,
             submission_id=f"{replace(draw, attempt=0)}",
             attempt=draw.attempt,
+            linked_by=draw.linked_by,
         )
         entries.append(Account("blueridge-members", entries).debit(purchase, NOW))
     return entries[-1].spent_nano
@@ -116,7 +122,9 @@ def true_loss_nano(history: History, charges: Sequence[int], k: int, *, in_step:
     the first ones are: every later posting has records of its own, so that she may have moved again in between.
     """
     worst = 0
-    versions: dict[tuple[str, str, str], dict[object, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    versions: dict[tuple[str, str, str, str | None], dict[object, dict[str, int]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for index, (draw, number) in enumerate(zip(history, postings(history), strict=True)):
         version = number if in_step or number == 0 else f"draw {index}"
         versions[draw.bounded_by_one_k][version][draw.period] = charges[index]
@@ -190,3 +198,10 @@ def test_to_count_restatements_within_k_would_understate_what_a_moved_person_los
     history = [FIRST, replace(FIRST, period="2025-02"), replace(FIRST, period="2025-02", restatement=1)]
     assert true_loss_nano(history, [5] * 3, k=1, in_step=True) == 10
     assert ledger_loss_nano(history, [5] * 3, k=1) == 10
+
+
+def test_to_count_all_payers_within_one_k_would_understate_what_a_person_of_the_brand_loses() -> None:
+    history = [replace(FIRST, linked_by=payer) for payer in ("blueridge", "lakeshore", "sierra")]
+    assert ledger_loss_nano(history, [5] * 3, k=1) == true_loss_nano(history, [5] * 3, k=1, in_step=True) == 15
+    as_of_one = [replace(draw, period=f"2025-0{month}", linked_by=None) for month, draw in enumerate(history, 1)]
+    assert ledger_loss_nano(as_of_one, [5] * 3, k=1) == 5

@@ -25,7 +25,10 @@ FEED_CEILING = {"fills": 200, "adherence": 90}
 K = {("fills", "first schema"): 2, ("fills", "second schema"): 3, ("adherence", "first schema"): 1,
      ("adherence", "second schema"): 1}  # fmt: skip
 
-FeedKey = tuple[str, str, str]
+# In a brand's account: by which payer's linked feed, each of which has a k and a ceiling of its own.
+LINKED_BY = (None, None, "blueridge", "lakeshore")
+
+FeedKey = tuple[str, str, str, str | None]
 
 
 def plan_of(*charges: int) -> MeasurementPlan:
@@ -35,7 +38,7 @@ def plan_of(*charges: int) -> MeasurementPlan:
 
 
 def key_of(purchase: Purchase) -> FeedKey:
-    return purchase.contract_id, purchase.feed, purchase.generation
+    return purchase.contract_id, purchase.feed, purchase.generation, purchase.linked_by
 
 
 def charge_of(purchase: Purchase) -> int:
@@ -66,7 +69,7 @@ class LedgerModel(RuleBasedStateMachine):
                 first[purchase.period] = charge_of(purchase)
             elif purchase.attempt == 1 or not planned_only:
                 further += charge_of(purchase)
-        return sum(sorted(first.values())[-K[key[1:]] :]) + further
+        return sum(sorted(first.values())[-K[key[1:3]] :]) + further
 
     def keys(self) -> set[FeedKey]:
         return {key_of(purchase) for purchase in self.bought}
@@ -96,12 +99,20 @@ class LedgerModel(RuleBasedStateMachine):
         generation=st.sampled_from(GENERATIONS),
         period=st.sampled_from(PERIODS),
         charges=st.lists(st.integers(1, 60), min_size=1, max_size=3),
+        linked_by=st.sampled_from(LINKED_BY),
     )
     def post_a_period(
-        self, contract: str, version: int, feed: str, generation: str, period: str, charges: list[int]
+        self,
+        contract: str,
+        version: int,
+        feed: str,
+        generation: str,
+        period: str,
+        charges: list[int],
+        linked_by: str | None,
     ) -> None:
         """Once under one version; again under another, with or without a new generation."""
-        submission = f"{contract} {version} {feed} {generation} {period}"
+        submission = f"{contract} {version} {feed} {generation} {period} {linked_by}"
         if any(purchase.submission_id == submission for purchase in self.bought):
             return
         self.buy(
@@ -118,6 +129,7 @@ class LedgerModel(RuleBasedStateMachine):
                 restatement=0,
                 submission_id=submission,
                 attempt=1,
+                linked_by=linked_by,
             )
         )
 
@@ -167,6 +179,7 @@ class LedgerModel(RuleBasedStateMachine):
             "contract_id", "contract_version", "feed", "generation", "period", "restatement", "submission_id", "attempt"
         ):  # fmt: skip
             assert getattr(entry, name) == getattr(purchase, name)
+        assert entry.linked_by == purchase.linked_by
         self.entries.append(entry)
 
     @invariant()
@@ -194,9 +207,10 @@ class LedgerModel(RuleBasedStateMachine):
     @invariant()
     def what_is_said_of_the_total_adds_up_to_it(self) -> None:
         subtotals = add_up(self.entries)
-        assert {(s.account.contract_id, s.account.feed, s.account.generation): s.loss_nano for s in subtotals} == {
-            key: self.loss_of(key) for key in self.keys()
-        }
+        assert {
+            (s.account.contract_id, s.account.feed, s.account.generation, s.account.linked_by): s.loss_nano
+            for s in subtotals
+        } == {key: self.loss_of(key) for key in self.keys()}
         assert len(explain(self.entries)) == len(self.entries)
 
 

@@ -27,6 +27,8 @@ ASKED: Final = {
     "first_day": 0,
     "last_day": 364,
     "feed_first_day": 0,
+    "known_after_months": None,
+    "last_month": None,
     "gap_days": 30,
     "washout_days": 180,
     "switch_ends_episode": 0,

@@ -71,10 +71,10 @@ def test_a_preview_warns_of_what_nobody_should_sign(tmp_path: Path) -> None:
 
     printed = done(path)
 
-    assert "granted, not answered by this version: persistence_curve\n" in printed
+    assert "granted, but its feeds cannot answer: persistence_curve\n" in printed
     assert "a loss this large protects nobody" in printed
     assert "Note: payers never see the pool of their own feeds" in printed
-    assert not re.search("protects nobody|not answered|never see the pool", done(TUTORIAL))
+    assert not re.search("protects nobody|cannot answer|never see the pool", done(TUTORIAL))
     assert json.loads(done(path, "--json"))["unanswered"] == ["persistence_curve"]
 
 

@@ -11,11 +11,10 @@ from contracts.periods import NotAPeriod
 from contracts.refusals import QuestionInvalid
 from contracts.statistics.as_of import find_number, names_of
 from contracts.statistics.catalogue import OFFERED
+from contracts.statistics.checking import MAX_ROWS, check_question
 from contracts.statistics.questions import (
-    MAX_ROWS,
     Question,
     buckets_of,
-    check_question,
     group_names,
     groups_of,
     selected_periods,

@@ -60,7 +60,13 @@ def _whole() -> JsonObject:
     """A document with every field that the form knows, none of them empty where it can be full."""
     feeds = [
         fills_feed(expected={"members": 8_001}, tables=[{"by": ["region"], "weight": 7}, {"by": []}], restatements=2),
-        adherence_feed(measured="source", invariants=["members <= 3 * members"]),
+        adherence_feed(
+            measured="source",
+            invariants=["members <= 3 * members"],
+            link="linked",
+            linked={"dimension": "region", "organisation": BRAND},
+            known_after_months=3,
+        ),
         support_feed(),
     ]
     document = small_contract(feeds=feeds, prohibited=["underwriting", "re_identification"])
@@ -80,6 +86,10 @@ def _whole() -> JsonObject:
         "decide_at": "0.93",
         "undecided": "the base rebate applies",
     }
+    document["rollups"]["dimensions"] = {"coast": {"of": "region", "groups": {"east": ["north"], "far": ["south"]}}}
+    document["rollout"] = {"dimension": "region", "starts": {"north": "2025-07"}}
+    weights = [{"stratum": {"sex": "F"}, "weight": 4_711}, {"stratum": {"sex": "M"}, "weight": 4_712}]
+    document["standards"] = [{"name": "even", "source": "a census", "by": ["sex"], "weights": weights}]
     document["obligations"] = {"incident_notice_hours": 71, "audit_rights": True}
     planned = with_plans(ContractDocumentSchema().load(document))
     for feed in planned["feeds"]:  # a few are as good as all

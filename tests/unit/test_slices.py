@@ -8,7 +8,7 @@ import pytest
 
 from contracts.statistics.pools import Opened
 from contracts.statistics.questions import Question, buckets_of, selected_periods
-from contracts.statistics.slices import Slice, Vectors, cut_slice
+from contracts.statistics.slices import ReadVectors, Slice, Vectors, cut_slice
 from contracts.terms import FeedTerms
 from privacy.arrays import Vector
 from privacy.mechanism import DiscreteGaussian, NoiseSource, charge_nano
@@ -60,12 +60,16 @@ def noise(request: pytest.FixtureRequest) -> NoiseSource:
     return source
 
 
+def reader(vectors: Vectors) -> ReadVectors:
+    return lambda names: {name: vectors[name] for name in names}
+
+
 def cut(feed: FeedTerms, released: tuple[Opened, dict[str, Vectors]], *by: str, **where: tuple[str, ...]) -> Slice:
     question = Question("counts", by=by, periods="2025-01..2025-04", where=where)
     opened, vectors = released
     load = {name: vectors[name] for name in vectors}
     buckets = buckets_of(question, selected_periods(question, feed))
-    return cut_slice(question, feed, len(PAYERS), buckets, opened, lambda ids: {i: load[i] for i in ids})
+    return cut_slice(question, feed, len(PAYERS), buckets, opened, lambda ids: {i: reader(load[i]) for i in ids})
 
 
 @pytest.mark.parametrize("measure", ["members", "days_covered"])

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from adapters.answers.csv_answers import csv_text
 from adapters.client.exchange import ExchangeClient
-from api.cli.answer_csv import answer_csv, csv_text
+from api.cli.answer_csv import answer_csv_text
 from api.cli.answer_output import CSV, Output, output_options
+from api.cli.answer_picture import draw_to, require_picture_file
 from api.cli.answer_table import in_words
 from api.cli.answer_text import notes_of, say_answer
 from api.cli.calling import as_client, chosen_contract, chosen_profile
 from api.cli.files import PRIVATE_MODE, refuse_taken, write_new
-from api.cli.output import say, say_table, tell
+from api.cli.output import say, say_paragraph, say_table, tell
 from contracts.parties import JsonObject
 
 EPILOG = """\b
@@ -23,7 +25,8 @@ Examples:
   parley ask dsc-helixor-adherence counts --feed fills --by month --where sex:F,region:south
   parley ask dsc-helixor-adherence pdc_pooled --periods 2025-Q1 --as-of final --explain
   parley ask adherence_rate --by region,year --format csv --out rates.csv
-                                                    (of the contract of your profile)"""
+                                                    (of the contract of your profile)
+  parley ask dsc-helixor-adherence pdc_pooled --by region,month --plot trend.svg"""
 
 
 @click.command(epilog=EPILOG)
@@ -49,6 +52,12 @@ Examples:
     type=click.Path(path_type=Path),
     help="Have the answer signed, and keep it with its receipt in this new file.",
 )
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Draw the answer with its intervals too, to this new .svg or .png; needs the extra `plot`.",
+)
 @output_options
 @as_client
 def ask(
@@ -58,6 +67,7 @@ def ask(
     contract: str | None,
     explain: bool,
     receipt: Path | None,
+    plot: Path | None,
     output: Output,
     **question: str | tuple[str, ...] | None,
 ) -> None:
@@ -69,19 +79,36 @@ def ask(
     if asked is None:
         if receipt is not None:
             raise click.UsageError("--receipt goes with a statistic.")
+        if plot is not None:
+            raise click.UsageError("--plot goes with a statistic.")
         _list_granted(client, asked_of, output)
         return
     if explain and output.form == CSV:
         raise click.UsageError("--explain goes with a table or JSON: CSV has the rows only.")
     if receipt is not None:
         refuse_taken(receipt, replace=False)
+    if plot is not None:
+        require_picture_file(plot, replace=output.replace)
     answer = client.ask(asked_of, asked, **_query(question, explain=explain, receipt=receipt is not None))
     if receipt is not None:
         write_new(receipt, json.dumps(answer, indent=2) + "\n", PRIVATE_MODE)
         tell(f"The answer with its receipt is in {receipt}; it proves itself: parley receipt verify {receipt}")
-    output.write(answer, lambda: say_answer(answer), lambda: answer_csv(answer, with_notes=output.with_notes))
+    output.write(
+        answer,
+        lambda: say_answer(answer),
+        lambda: answer_csv_text(answer, with_notes=output.with_notes),
+        lambda: _parquet(answer),
+    )
+    if plot is not None:
+        draw_to(plot, answer, replace=output.replace)
     if output.form == CSV and not output.with_notes:
         _tell_notes(answer)
+
+
+def _parquet(answer: JsonObject) -> bytes:
+    from adapters.answers.parquet_answers import answer_parquet
+
+    return answer_parquet(answer)
 
 
 def _which(contract_id: str | None, statistic: str | None, contract: str | None) -> tuple[str, str | None]:
@@ -130,6 +157,9 @@ def _list_granted(client: ExchangeClient, contract_id: str, output: Output) -> N
             return
         told = [(name, most, estimand or "not answered by this version") for name, most, estimand in rows]
         say_table(("statistic", "by at most", "what it estimates"), told, right=("by at most",))
+        for line in granted["statistics"]:
+            if line.get("missing"):
+                say_paragraph(f"{line['name']} cannot be asked: it needs {'; and '.join(line['missing'])}.")
         say(_grant_text(granted["grant"]))
 
     output.write(granted, say_granted, lambda: csv_text(("statistic", "by_at_most", "estimand"), rows))

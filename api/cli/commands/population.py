@@ -7,7 +7,7 @@ from api.cli.operating import checked, registering, suspending
 from api.cli.output import say
 from api.schemas.contracts import PopulationStandsSchema, ReasonSchema
 from api.schemas.organisations import GrantSchema, PopulationSchema
-from contracts.drafting.losses import DEFAULT_CEILING_RHO
+from contracts.drafting.budgets import DEFAULT_CEILING_RHO
 from contracts.suspending import OPERATOR
 from privacy.units import rho_text
 

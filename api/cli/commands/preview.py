@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from adapters.clock import SystemClock
-from adapters.pictures import FORMATS, PlottingMissing, draw_accuracy
+from adapters.pictures.accuracy import draw_accuracy
+from adapters.pictures.canvas import FORMATS, PlottingMissing
 from api.cli.operating import max_cells, said_plainly
 from api.cli.output import Failure, say_json, tell
 from api.cli.pages import read_drafted

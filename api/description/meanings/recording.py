@@ -14,9 +14,11 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
     "Drawn": {"l2_squared": "Squared sensitivity: the most that one person changes the vector."},
     "Receipt": {
         "measured": "Who drew the noise.",
+        "linked": "What it cost the brand that its feed is linked to; null where it is not linked.",
         "attempts": "How often noise may have been drawn for it; each attempt was paid for.",
         "replayed": "True if the submission was posted before: nothing was drawn or paid for again.",
     },
+    "LinkedCharge": {"population": "Whose persons lose it."},
     "Statement": {
         "unit": "Whose loss is stated, in words.",
         "granted": "The lifetime ceiling: all that the operator granted.",
@@ -44,6 +46,7 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "recorded_at": "When it was entered.",
     },
     "Subtotal": {
+        "linked_by": "The payer that posts it, linked to the records of this population; null for its own feeds.",
         "first_measurements": "How many periods were measured for the first time.",
         "further_measurements": "How many measurements there were besides.",
         "loss": "The two sums together.",

@@ -1,30 +1,18 @@
-"""Pictures of accuracy against budget, by matplotlib, which is an extra: `pip install '.[plot]'` in a checkout.
-
-An SVG comes out the same, byte for byte, wherever the same version of matplotlib draws it.
-"""
+"""Pictures of accuracy against budget."""
 
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from adapters.pictures.canvas import STYLES, canvas, written
 from contracts.predicting import By
 from contracts.previewing import FeedPreview
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS: Final = (".svg", ".png")
 _PANEL_INCHES: Final = (8.0, 3.2)
-# Dark and light, dashes and dots: readable without colours.
-_STYLES: Final = ("o-", "s--", "^-.", "D:", "v-", "x--", "P-.", "*:")
-
-
-class PlottingMissing(Exception):
-    """matplotlib is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("Pictures need matplotlib. In a checkout of Parley: pip install -c constraints.txt '.[plot]'")
 
 
 def draw_accuracy(feeds: Sequence[FeedPreview], path: Path) -> None:
@@ -32,23 +20,16 @@ def draw_accuracy(feeds: Sequence[FeedPreview], path: Path) -> None:
 
     path ends in one of `FORMATS`. Raises PlottingMissing, OSError.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
+    width, height = _PANEL_INCHES
+    with canvas(width, height * len(feeds)) as figure:
         from matplotlib.ticker import StrMethodFormatter
-    except ImportError:
-        raise PlottingMissing from None
-    # No date, and ids that depend on nothing but the drawing: the same picture is the same file.
-    with rc_context({"svg.hashsalt": "parley", "svg.fonttype": "none", "font.size": 9.0}):
-        width, height = _PANEL_INCHES
-        figure = Figure(figsize=(width, height * len(feeds)), layout="constrained")
+
         for axes, feed in zip(figure.subplots(len(feeds), squeeze=False)[:, 0], feeds, strict=True):
             _draw_feed(axes, feed)
             # 0.01 rather than a power of ten.
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        metadata: dict[str, Any] = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
-        figure.savefig(path, dpi=150, metadata=metadata)
+        path.write_bytes(written(figure, path.suffix))
 
 
 def _draw_feed(axes: "Axes", feed: FeedPreview) -> None:
@@ -56,7 +37,7 @@ def _draw_feed(axes: "Axes", feed: FeedPreview) -> None:
     rhos = [point.rho_nano / 1e9 for point in curve]
     for i, (by, _) in enumerate(curve[0].half_widths):
         widths = [point.half_widths[i][1] for point in curve]
-        axes.plot(rhos, widths, _STYLES[i % len(_STYLES)], markersize=3.5, linewidth=1.2, label=_name(by))
+        axes.plot(rhos, widths, STYLES[i % len(STYLES)], markersize=3.5, linewidth=1.2, label=_name(by))
     axes.axvline(feed.over_term.rho_nano / 1e9, color="0.35", linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.set_yscale("log")
