@@ -58,7 +58,7 @@ class Exchange:
 @contextmanager
 def exchange_at_work(folder: Path, *, postgresql: bool) -> Iterator[Exchange]:
     """folder: for the database, the witness, keys and the log."""
-    with _database_url(folder, postgresql=postgresql) as url:
+    with database_url(folder, postgresql=postgresql) as url:
         migrate(url)
         witness = str(folder / "witness")
         # Nobody is to be slowed down here but by work.
@@ -72,7 +72,7 @@ def exchange_at_work(folder: Path, *, postgresql: bool) -> Iterator[Exchange]:
 
 
 @contextmanager
-def _database_url(folder: Path, *, postgresql: bool) -> Iterator[str]:
+def database_url(folder: Path, *, postgresql: bool) -> Iterator[str]:
     if not postgresql:
         yield f"sqlite:///{folder / 'parley.sqlite'}"
         return

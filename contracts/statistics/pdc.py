@@ -17,8 +17,7 @@ from contracts.statistics.slices import Estimate, Slice
 from contracts.terms import FeedTerms, Rules, Terms
 from privacy.arrays import Floats
 from privacy.bounded_means import squares_at_most, with_sampling
-from privacy.contrasts import rate_limits
-from privacy.intervals import rate_interval
+from privacy.contrasts import rate_limits, share_interval
 
 MEMBERS = "members"
 BASIS_POINTS = "pdc_basis_points"
@@ -49,15 +48,7 @@ def _with_total(column: Column, part: Slice, confidence: float) -> Column:
     if column.rate is None:
         raise ValueError("a share without what it is the quotient of")
     rate = with_sampling(column.rate, _squares(part), part.periods_covered)
-    total = rate_interval(
-        rate.part,
-        rate.whole,
-        part_variance=rate.part_variance,
-        whole_variance=rate.whole_variance,
-        covariance=rate.covariance,
-        confidence=confidence,
-        sampling_periods=rate.sampling_periods,
-    )
+    total = share_interval(rate, confidence)
     return replace(column, total=total, total_limits=lambda: rate_limits(rate, confidence))
 
 

@@ -8,8 +8,8 @@ from contracts.statistics.answers import Term, Working
 from contracts.statistics.columns import Column, Shape
 from contracts.statistics.masks import Figure, in_small_cell
 from privacy.arrays import Floats
-from privacy.contrasts import Rate, count_limits, quotient_limits, rate_limits
-from privacy.intervals import count_interval, rate_interval
+from privacy.contrasts import Rate, count_limits, quotient_limits, rate_limits, share_interval
+from privacy.intervals import count_interval
 
 FIELLER = "Fieller's set (1954) intersected with what is possible; with sampling, Wilson's term (1927) beside the noise"
 
@@ -51,28 +51,16 @@ def share_column(
     zero or below.
     """
     rate = _rate(part, whole, covariance)
-    noise, total = (
-        rate_interval(
-            rate.part,
-            rate.whole,
-            part_variance=rate.part_variance,
-            whole_variance=rate.whole_variance,
-            covariance=rate.covariance,
-            confidence=shape.confidence,
-            sampling_periods=periods,
-        )
-        for periods in (0, 0 if sampling_periods is None else sampling_periods)
-    )
     sampled = None if sampling_periods is None else _rate(part, whole, covariance, sampling_periods)
     return Column(
         shape,
         name,
         "share",
         _quotients(rate, 1.0),
-        noise,
+        share_interval(rate, shape.confidence),
         part.hidden | whole.hidden | in_small_cell(rate.whole - rate.part, shape.mask_below),
         lambda i: _working(part, whole, rate, i),
-        total=None if sampled is None else total,
+        total=None if sampled is None else share_interval(sampled, shape.confidence),
         limits=lambda: rate_limits(rate, shape.confidence),
         total_limits=None if sampled is None else lambda: rate_limits(sampled, shape.confidence),
         rate=rate,

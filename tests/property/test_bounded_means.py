@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.bounded_means import ENOUGH, squares_at_most, with_sampling
-from privacy.contrasts import Rate
-from privacy.intervals import rate_interval, z_value
+from privacy.contrasts import Rate, share_interval
+from privacy.intervals import z_value
 
 persons = st.lists(st.integers(0, 10_000).map(lambda points: points / 10_000), min_size=1, max_size=60)
 cuts = st.lists(st.integers(1, 99).map(lambda percent: percent / 100), max_size=6, unique=True).map(sorted)
@@ -34,15 +34,7 @@ def exactly(part: float, whole: float) -> Rate:
 
 
 def total(rate: Rate, confidence: float = 0.95) -> tuple[float, float]:
-    interval = rate_interval(
-        rate.part,
-        rate.whole,
-        part_variance=rate.part_variance,
-        whole_variance=rate.whole_variance,
-        covariance=rate.covariance,
-        confidence=confidence,
-        sampling_periods=rate.sampling_periods,
-    )
+    interval = share_interval(rate, confidence)
     return float(interval.lower[0]), float(interval.upper[0])
 
 
