@@ -4,17 +4,17 @@
 
 At three budgets (the sd of the noise in a cell of one payer's release) and three sizes (persons of a payer, a period).
 The truth of a noise interval is the answer without noise, of the same persons; that of a total interval is the answer
-of the enormous population that they are a sample of. Goal: an interval holds its truth in at least 94% of the draws but
-those whose row says itself that it is not to be relied on (weak_strata, few_at_risk). Answers of the whole range count:
-they are honest. Bias is the mean error against the answer without noise, where a row has no flag, in units of its sd.
-Exit code 1 where an entry misses the goal.
+of the enormous population that they are a sample of. Goal: in at most 6% of the draws an interval does not hold its
+truth, and its row does not say itself that it is not to be relied on (weak_strata, few_at_risk). Coverage is told over
+all draws that have an interval; answers of the whole range count: they are honest. Bias is the mean error against the
+answer without noise, where a row has no flag, in units of its sd. Exit code 1 where an entry misses the goal.
 """
 
 import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -33,7 +33,11 @@ ALLOWED_ERRORS: Final = 4
 GOAL: Final = 0.94
 SEED: Final = 20
 NOT_TO_BE_RELIED_ON: Final = frozenset({"weak_strata", "few_at_risk"})
+NEXT_TO_NONE: Final = 0.01
+RESTRICTED_MEAN: Final = "restricted_mean_months"
+MONTHS: Final = "months_since_start"
 Key = tuple[str, ...]
+Place = tuple[str, Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +67,34 @@ class Entry:
 
 
 def tried(subject: Subject, people: int, sd: float, draws: int, seed: int) -> Iterator[tuple[Key, Tried]]:
-    terms = subject.terms(draws, sd)
     cells = subject.populate(Sample(draws, people, generator(seed)))
-    noisy = rows(terms, subject.question, cells, DiscreteGaussian())
-    exact = rows(terms, subject.question, cells, NoNoise())
-    behind = rows(terms, subject.question, subject.populate(Sample(draws, people, None)), NoNoise())
-    without_noise, expected = _by_key(exact), _by_key(behind)
+    enormous = subject.populate(Sample(draws, people, None))
+    noisy = rows(subject.terms(draws, sd), subject.question, cells, DiscreteGaussian())
+    # Under a plan of next to no noise, so that nothing is left out of the truth for being weak.
+    exactly = subject.terms(draws, NEXT_TO_NONE)
+    exact, behind = (_by_key(rows(exactly, subject.question, each, NoNoise())) for each in (cells, enormous))
     for row in noisy:
-        truth, limit = without_noise.get(_place(row)), expected.get(_place(row))
-        yield _figure(row), _tried(row, truth, limit)
+        yield _figure(row), _tried(row, _truth(row, exact), _truth(row, behind))
 
 
-def _tried(row: Row, truth: Row | None, limit: Row | None) -> Tried:
-    exact = None if truth is None else truth.value
-    error = None if exact is None or row.value is None else row.value - exact
+def _tried(row: Row, exact: float | None, behind: float | None) -> Tried:
     return Tried(
-        error,
+        None if exact is None or row.value is None else row.value - exact,
         _holds(row.interval, exact),
-        _holds(row.total_interval, None if limit is None else limit.value),
+        _holds(row.total_interval, behind),
         frozenset(flag.value for flag in row.flags),
     )
+
+
+def _truth(row: Row, found: Mapping[Place, Row]) -> float | None:
+    """Of the same row; of a restricted mean, whose end differs from draw to draw, the area under the curve up to it."""
+    if row.figure != RESTRICTED_MEAN:
+        same = found.get(_place(row))
+        return None if same is None else same.value
+    end = int(row.key[MONTHS])
+    curve = [found.get(("persistence", (*_place(row)[1][:-1], str(month)))) for month in range(1, end)]
+    values = [each.value for each in curve if each is not None and each.value is not None]
+    return 1 + sum(values) if len(values) == end - 1 else None
 
 
 def _holds(ends: Ends | None, truth: float | None) -> bool | None:
@@ -93,16 +105,17 @@ def _holds(ends: Ends | None, truth: float | None) -> bool | None:
     return lower - slack <= truth <= upper + slack
 
 
-def _by_key(found: Sequence[Row]) -> dict[tuple[str, Key], Row]:
+def _by_key(found: Sequence[Row]) -> dict[Place, Row]:
     return {_place(row): row for row in found}
 
 
-def _place(row: Row) -> tuple[str, Key]:
+def _place(row: Row) -> Place:
     return row.figure, tuple(row.key.values())
 
 
 def _figure(row: Row) -> Key:
-    return row.figure, *(value for name, value in row.key.items() if name != DRAW)
+    left_out = (DRAW, MONTHS) if row.figure == RESTRICTED_MEAN else (DRAW,)
+    return row.figure, *(value for name, value in row.key.items() if name not in left_out)
 
 
 def entries(subject: Subject, people: int, sd: float, draws: int) -> Iterator[Entry]:
@@ -115,10 +128,13 @@ def entries(subject: Subject, people: int, sd: float, draws: int) -> Iterator[En
 
 
 def _entry(statistic: str, figure: str, people: int, sd: float, found: Sequence[Tried]) -> Entry:
-    relied_on = [each for each in found if not each.flags & NOT_TO_BE_RELIED_ON]
     errors = [each.error for each in found if each.error is not None and not each.flags]
     spread = float(np.std(errors)) if len(errors) > 1 else 0.0
-    noise, total = (_share(getattr(each, name) for each in relied_on) for name in ("noise", "total"))
+    noise, total = (_share(getattr(each, name) for each in found) for name in ("noise", "total"))
+    misled = [
+        sum(getattr(each, name) is False and not each.flags & NOT_TO_BE_RELIED_ON for each in found) / len(found)
+        for name in ("noise", "total")
+    ]
     return Entry(
         statistic,
         figure,
@@ -129,7 +145,7 @@ def _entry(statistic: str, figure: str, people: int, sd: float, found: Sequence[
         float(np.mean(errors)) / spread if spread else None,
         noise,
         total,
-        all(share is None or share >= GOAL - _slack(len(relied_on)) for share in (noise, total)),
+        all(share <= 1 - GOAL + _slack(len(found)) for share in misled),
     )
 
 
@@ -140,7 +156,7 @@ def _share(held: Iterator[bool | None]) -> float | None:
 
 def _slack(draws: int) -> float:
     """Four standard errors of a coverage of 95%."""
-    return ALLOWED_ERRORS * math.sqrt(0.95 * 0.05 / max(draws, 1))
+    return ALLOWED_ERRORS * math.sqrt(0.95 * 0.05 / draws)
 
 
 def _line(entry: Entry) -> str:

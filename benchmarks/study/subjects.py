@@ -100,7 +100,8 @@ _STANDARD: Final = {
 
 def _of_claims(name: str, statistic: str, *measures: str, margins: bool = False, by: tuple[str, ...] = (),
                standard: bool = False, **asked: Any) -> Subject:  # fmt: skip
-    feed = _claims(*measures, margins=margins, first_period="2024" if asked.get("compare") else "2025")
+    since = "2024" if asked.get("compare") or statistic == "trend" else "2025"
+    feed = _claims(*measures, margins=margins, first_period=since)
     return Subject(
         name,
         (feed,),
@@ -191,7 +192,7 @@ SUBJECTS: Final = (
         "members", "member_months", "hospital_stays", "hospitalised_members", standard=True,
     ),
     _of_claims("cost_pmpm", "cost_pmpm", "member_months", "allowed_cents"),
-    _of_claims("trend", "trend", "members", by=("year",), of="adherence_rate", periods="2025"),
+    _of_claims("trend", "trend", "members", by=("year",), of="adherence_rate", periods="2024..2025"),
     _of_support("psp_penetration", "psp_penetration"),
     _of_support("joint_table", "joint_table"),
     _of_support("reporting_rate", "reporting_rate", "complaints", "adverse_event_reports"),
