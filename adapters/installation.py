@@ -27,7 +27,7 @@ def installation() -> Installation:
 
 
 def versions() -> dict[str, str]:
-    """By name; scipy is needed by the tests only."""
+    """By name."""
     return {
         "python": platform.python_version(),
         **{name: version_of(distribution) for name, distribution in _DISTRIBUTIONS.items()},

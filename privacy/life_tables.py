@@ -13,10 +13,9 @@ Valsecchi 1995, 10.3). Shapes: rows x kinds x months; t-th entries of curves are
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.optimize import isotonic_regression
-from scipy.special import ndtri
 
 from privacy.arrays import Flags, Floats
 from privacy.cohorts import LifeTables
@@ -157,6 +156,9 @@ def band(found: Interval, usable: Flags) -> Interval:
 
 def never_rising(curve: Curve, usable: Flags) -> Floats:
     """For show: the closest curve that never rises, in least squares (Barlow et al. 1972), and lies within 0 to 1."""
+    # Loaded for the first curve: it takes longer than everything else that the command line needs.
+    from scipy.optimize import isotonic_regression
+
     shown = np.zeros(curve.values.shape)
     for row, (values, may) in enumerate(zip(curve.values, usable, strict=True)):
         if may.any():
@@ -214,4 +216,6 @@ def _clipped(lower: Floats, upper: Floats, most: Floats | float) -> Interval:
 
 
 def _z(confidence: Floats | float) -> Floats:
-    return np.asarray(ndtri(0.5 + np.asarray(confidence) / 2))
+    """Not `z_value`: a band's is above 0.999, and a median is looked for at many."""
+    z: Floats = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])(0.5 + np.asarray(confidence) / 2)
+    return z

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.study.harness import DRAW, NoNoise, rows
 from benchmarks.study.populations import Sample
 from benchmarks.study.subjects import SUBJECTS, Subject, generator
-from contracts.statistics.answers import Ends, Row
+from contracts.statistics.answers import Ends, Flag, Row
 from privacy.mechanism import DiscreteGaussian
 
 SDS: Final = (2.0, 10.0, 40.0)
@@ -38,6 +38,7 @@ RESTRICTED_MEAN: Final = "restricted_mean_months"
 MONTHS: Final = "months_since_start"
 Key = tuple[str, ...]
 Place = tuple[str, Key]
+Truth = float | Ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +78,38 @@ def tried(subject: Subject, people: int, sd: float, draws: int, seed: int) -> It
         yield _figure(row), _tried(row, _truth(row, exact), _truth(row, behind))
 
 
-def _tried(row: Row, exact: float | None, behind: float | None) -> Tried:
+def _tried(row: Row, exact: Truth | None, behind: Truth | None) -> Tried:
     return Tried(
-        None if exact is None or row.value is None else row.value - exact,
+        row.value - exact if isinstance(exact, float) and row.value is not None else None,
         _holds(row.interval, exact),
         _holds(row.total_interval, behind),
         frozenset(flag.value for flag in row.flags),
     )
 
 
-def _truth(row: Row, found: Mapping[Place, Row]) -> float | None:
-    """Of the same row; of a restricted mean, whose end differs from draw to draw, the area under the curve up to it."""
+def _truth(row: Row, found: Mapping[Place, Row]) -> Truth | None:
+    """Of the same row; where nothing is identified, its bounds, both of which are to be held; of a restricted mean,
+    whose end differs from draw to draw, the area under the straight lines between the months of the curve up to it."""
     if row.figure != RESTRICTED_MEAN:
         same = found.get(_place(row))
-        return None if same is None else same.value
+        return None if same is None else same.interval if Flag.NOT_IDENTIFIED in same.flags else same.value
     end = int(row.key[MONTHS])
-    curve = [found.get(("persistence", (*_place(row)[1][:-1], str(month)))) for month in range(1, end)]
+    curve = [found.get(("persistence", (*_place(row)[1][:-1], str(month)))) for month in range(1, end + 1)]
     values = [each.value for each in curve if each is not None and each.value is not None]
-    return 1 + sum(values) if len(values) == end - 1 else None
+    return 1 / 2 + sum(values) - values[-1] / 2 if len(values) == end else None
 
 
-def _holds(ends: Ends | None, truth: float | None) -> bool | None:
+def _holds(ends: Ends | None, truth: Truth | None) -> bool | None:
     if ends is None or truth is None:
         return None
-    slack = 1e-9 * max(1.0, abs(truth))
-    lower, upper = -math.inf if ends.lower is None else ends.lower, math.inf if ends.upper is None else ends.upper
-    return lower - slack <= truth <= upper + slack
+    least, most = (truth, truth) if isinstance(truth, float) else _numbers(truth)
+    lower, upper = _numbers(ends)
+    slack = 1e-9 * max(1.0, abs(least))
+    return lower - slack <= least and most <= upper + slack
+
+
+def _numbers(ends: Ends) -> tuple[float, float]:
+    return -math.inf if ends.lower is None else ends.lower, math.inf if ends.upper is None else ends.upper
 
 
 def _by_key(found: Sequence[Row]) -> dict[Place, Row]:

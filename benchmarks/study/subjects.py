@@ -1,7 +1,7 @@
 """What is studied: for each statistic a contract, a question, and the persons behind it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -154,7 +154,7 @@ def _of_programme() -> tuple[Subject, ...]:
             (rolled_out,),
             {"region": REGIONS, "adherence_band": HALVES},
             lambda sample: grouped(sample, rolled_out, (0.5, 0.5), {"2024": (0.5, 0.55), "2025": (0.65, 0.6)}),
-            asked,
+            replace(asked, periods="2024..2025"),
             {"rollout": {"dimension": "region", "starts": {"north": "2025"}}},
         ),
         Subject(

@@ -1,6 +1,8 @@
 """A payer that only prepares, measures and submits installs no server: `pip install '.[prepare]'`."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -86,3 +88,38 @@ def test_the_base_names_no_package_of_the_server() -> None:
     base = setup["options"]["install_requires"].lower().replace("-", "_")
     assert "opendp" in base
     assert not [name for name in SERVER if name in base]
+
+
+EVERY_PART = ("server", "prepare", "plot", "redis")
+# Parts of what is named: of flask, of flask-smorest; and what only a type checker reads.
+COME_ALONG = {"werkzeug", "webargs", "_typeshed"}
+
+
+def imported_by(package: str) -> set[str]:
+    """Names of packages that are neither Python's nor ours."""
+    own = {"api", "adapters", "contracts", "privacy"}
+    found = set[str]()
+    for path in (REPOSITORY / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - own - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    ("package", "parts"),
+    [("privacy", ()), ("contracts", ()), ("adapters", EVERY_PART), ("api", EVERY_PART)],
+)
+def test_whatever_a_package_imports_is_installed_with_it(package: str, parts: tuple[str, ...]) -> None:
+    """And not with the tests, which bring more."""
+    setup = ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg")
+    lines = setup["options"]["install_requires"] + "".join(setup["options.extras_require"][part] for part in parts)
+    required = set(re.findall(r"(?m)^([A-Za-z0-9_-]+)", lines.replace("-", "_").lower()))
+    called = {"pyyaml": "yaml", "swagger_ui_py": "swagger_ui"}
+    installed = {called.get(name, name) for name in required}
+
+    assert "numpy" in installed
+    assert imported_by(package) <= installed | COME_ALONG
