@@ -44,7 +44,7 @@ CLAIMS: Final = ("claims",)
 QUESTIONS: Final[dict[str, dict[str, Any]]] = {
     "counts": {"by": ("region", "month"), "feeds": CLAIMS, "measures": ("members", "hospital_stays")},
     "trend": {"by": ("quarter",), "of": "adherence_rate", "feeds": CLAIMS},
-    "threshold_assessment": {"periods": None},
+    "threshold_assessment": {"by": (), "periods": None},
     "persistence_curve": {"by": ()},
 }
 

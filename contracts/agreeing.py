@@ -155,6 +155,8 @@ class Agreeing:
         with self._database.writing() as stores:
             history, draft = self._get_draft(stores, caller, contract_id, if_match)
             self._require_amendable(history, caller)
+            # Anew: versions before it may have been signed since it was drafted.
+            check_amendment(draft.document, history.versions[:-1], contract_id)
             self._check(stores, caller, draft.document)
             document = with_plans(draft.document)
             now = self._clock.now()

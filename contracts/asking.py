@@ -10,12 +10,13 @@ from contracts.granting import permit, pool_term, purposes_of, require_reciproci
 from contracts.grants import Grant
 from contracts.in_force import InForce
 from contracts.parties import Caller
-from contracts.periods import Period
+from contracts.periods import Grain, Period
 from contracts.ports import BlockFormat, Clock, Database, Stores
 from contracts.records import ContractRecord, ReleaseRecord
 from contracts.statistics.answerable import answerable_instead, asked_of, missing_from
-from contracts.statistics.answers import ECOLOGICAL_WARNING, Answer, Coverage, Label, State
+from contracts.statistics.answers import Answer, AnsweredQuestion, Coverage, Label, State, notes_on
 from contracts.statistics.as_of import FIRST, nothing_released
+from contracts.statistics.askable import AskableFeed, askable_feeds
 from contracts.statistics.catalogue import OFFERED
 from contracts.statistics.columns import rows_of
 from contracts.statistics.declarations import Computed, Statistic
@@ -25,7 +26,7 @@ from contracts.statistics.meeting import in_common
 from contracts.statistics.pools import Opened, open_releases
 from contracts.statistics.questions import Question, buckets_of, selected_periods
 from contracts.statistics.slices import ReadVectors, Slice, coverage_of, cut_slice
-from contracts.terms import FeedTerms, Measured, Party, Terms
+from contracts.terms import FeedTerms, Measured, Party, Settlement, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Granted:
     """What the contract grants the caller. purposes: for which it may ask, its own included where allowed.
 
     statistics: by name; None where this version does not answer it. missing: what the feeds of the contract lack for
-    those that they cannot answer; instead: what can be asked then.
+    those that they cannot answer; instead: what can be asked then. feeds: what of them the grant opens; standards,
+    settlement: of the contract.
     """
 
     grant: Grant
@@ -62,6 +64,9 @@ class Granted:
     statistics: dict[str, Statistic | None]
     missing: dict[str, tuple[str, ...]]
     instead: dict[str, tuple[str, ...]]
+    feeds: tuple[AskableFeed, ...]
+    standards: tuple[str, ...]
+    settlement: Settlement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,8 @@ class Asking:
                     lacking.feed, lacking.periods, question.as_of, first_is_open, pool_term(terms, lacking.feed)
                 )
             slices = tuple(self._slice(stores, terms, part) for part in asked)
-            before = tuple(self._slice(stores, terms, part, before=True) for part in asked if statistic.before)
+            coarsest = max((part.feed.grain for part in asked), key=list(Grain).index)
+            before = tuple(self._slice(stores, terms, part, before=coarsest) for part in asked if statistic.before)
         computed = statistic.compute(question, terms, slices + before)
         answer = _answer(statistic, question, slices, before, computed)
         explanation = None
@@ -120,7 +126,15 @@ class Asking:
         lacks = {name: missing_from(found, asked) for name, found in offered.items() if found is not None}
         missing = {name: lacking for name, lacking in lacks.items() if lacking}
         instead = {name: answerable_instead(name, asked) for name in missing}
-        return Granted(grant, purposes_of(terms, grant), offered, missing, instead)
+        standards = tuple(standard.name for standard in terms.standards)
+        feeds, purposes = askable_feeds(terms, grant), purposes_of(terms, grant)
+        return Granted(grant, purposes, offered, missing, instead, feeds, standards, terms.settlement)
+
+    def purposes(self, caller: Caller, contract_id: str) -> tuple[str, ...]:
+        """For which the caller may ask. Raises ContractNotFound, ContractNotInForce."""
+        with self._database.reading() as stores:
+            _, terms, party = self._decide(stores, caller, contract_id)
+        return purposes_of(terms, terms.find_grant(party))
 
     def coverage(self, caller: Caller, contract_id: str) -> list[FeedCoverage]:
         """Feed by feed, what its grant opens to the caller and what it posted itself. Raises ContractNotFound,
@@ -143,7 +157,8 @@ class Asking:
             raise BlockAltered(release_id)
         return partial(self._blocks.decode, block)
 
-    def _slice(self, stores: Stores, terms: Terms, part: _Part, *, before: bool = False) -> Slice:
+    def _slice(self, stores: Stores, terms: Terms, part: _Part, *, before: Grain | None = None) -> Slice:
+        """before: of the stretches right before those asked, with the coarsest grain of the answer's feeds."""
         digests = {release.id: release.block_sha256 for found in part.opened.values() for release in found}
 
         def load(release_ids: Sequence[str]) -> dict[str, ReadVectors]:
@@ -151,8 +166,8 @@ class Asking:
             return {release_id: self._reader(release_id, blocks[release_id], digests) for release_id in release_ids}
 
         buckets = buckets_of(part.question, part.periods)
-        if before:
-            buckets = tuple(bucket.before(part.question, part.feed) for bucket in buckets)
+        if before is not None:
+            buckets = tuple(bucket.before(part.question, part.feed, before) for bucket in buckets)
         return cut_slice(part.question, part.feed, len(terms.providers_of(part.feed)), buckets, part.opened, load)
 
 
@@ -215,10 +230,11 @@ def _answer(
         Label.PROVISIONAL: any(release.provisional for release in releases),
         Label.MEASURED_AT_SOURCE: any(release.measured == Measured.SOURCE for release in releases),
     }
-    warned = (ECOLOGICAL_WARNING,) if Label.ECOLOGICAL in (statistic.label, *computed.labels) else ()
+    warned = (statistic.warning,) if Label.ECOLOGICAL in (statistic.label, *computed.labels) else ()
     suppressed = (NOTE,) if any(row.state is State.SUPPRESSED for row in rows) else ()
     return Answer(
         statistic=statistic.name,
+        question=_answered(question, slices),
         estimand=statistic.estimand,
         as_of=question.as_of,
         confidence=question.confidence,
@@ -229,10 +245,23 @@ def _answer(
                 (statistic.label, *computed.labels, *(label for label, holds in of_releases.items() if holds))
             )
         ),
-        notes=(*warned, *computed.notes, *suppressed),
+        notes=(*warned, *notes_on(rows, computed.notes), *suppressed),
         coverage=(*(part.coverage() for part in slices), *(part.coverage(compared=True) for part in before)),
         releases=tuple(sorted({release.id for release in releases})),
         rows=tuple(rows),
+    )
+
+
+def _answered(question: Question, slices: Sequence[Slice]) -> AnsweredQuestion:
+    return AnsweredQuestion(
+        by=question.by,
+        where={name: tuple(values) for name, values in question.filters.items()},
+        periods=question.periods,
+        feeds=tuple(dict.fromkeys(part.feed.name for part in slices)),
+        measures=question.measures,
+        compare=question.compare,
+        of=question.of,
+        standard=question.standard,
     )
 
 

@@ -26,11 +26,11 @@ from contracts.refusals import (
 )
 from contracts.statistics.answerable import answerable_instead, asked_of
 from contracts.statistics.catalogue import get_statistic
-from contracts.statistics.checking import check_question
+from contracts.statistics.checking import check_question, require_few_strata
 from contracts.statistics.declarations import Asked, Statistic
 from contracts.statistics.fitting import fit_to
 from contracts.statistics.meeting import require_common
-from contracts.statistics.questions import TIME, Question, days_asked, selected_periods
+from contracts.statistics.questions import TIME, Compare, Question, days_asked, selected_periods
 from contracts.statistics.selecting import FEED_MISSING, get_feeds
 from contracts.terms import FeedTerms, Party, Terms
 
@@ -47,26 +47,32 @@ class Permitted:
 
 
 def permit(record: ContractRecord, terms: Terms, party: Party, question: Question) -> Permitted:
-    """Raises, in this order, ContractVersionOther, PurposeProhibited, PurposeNotGranted, NotGranted (statistic),
-    StatisticNotFound, NotGranted (what it is of), SettlementNotAgreed, NotGranted (dimensions), QuestionInvalid (their
+    """Raises, in this order, ContractVersionOther, PurposeProhibited, PurposeNotGranted, StatisticNotFound, NotGranted
+    (statistic), SettlementNotAgreed, NotGranted (what it is of), NotGranted (dimensions), QuestionInvalid (their
     number), NotGranted (periods, then feeds), or QuestionInvalid for what does not fit the feeds."""
     require_version(record, question.version)
     purpose = _get_purpose(terms, party, question.purpose)
-    grant = _get_grant(terms, party, question.statistic)
     declared = get_statistic(question.statistic)
-    _require_subject(grant, party, declared, question)
+    grant = _get_grant(terms, party, question.statistic)
     question = declared.complete(asked_of(terms, grant, question))
-    _require_dimensions(terms, grant, question)
+    _require_subject(grant, party, declared, question)
+    _require_dimensions(terms, grant, question, check_time=not declared.period_of_contract)
     _require_periods(grant, question)
     statistic = fit_to(declared, asked_of(terms, grant, question))
     granted = _granted_feeds(terms, grant, statistic, question)
-    question = replace(question, within=grant.periods)
+    question = replace(question, within=grant.periods, grains=_grains_of(grant))
     feeds = _get_feeds(statistic, granted, asked_of(terms, grant, question))
     check_question(question, terms, feeds, statistic.figures_shown(question, feeds))
+    cuts = [need.cut(question, feed) for need, feed in zip(statistic.needs, feeds, strict=True)]
+    require_few_strata(cuts, feeds, statistic.own_dimensions if _is_standardised(statistic, question) else ())
     if statistic.same_periods:
-        cuts = (need.cut(question, feed) for need, feed in zip(statistic.needs, feeds, strict=True))
         require_common(feeds, [selected_periods(cut, feed) for cut, feed in zip(cuts, feeds, strict=True)])
     return Permitted(question, purpose, grant, statistic, feeds)
+
+
+def _is_standardised(statistic: Statistic, question: Question) -> bool:
+    """Whether it is reckoned stratum by stratum of a standard, and of what it goes by itself."""
+    return statistic.uses_standard or question.compare is Compare.STANDARDISED
 
 
 def _get_feeds(statistic: Statistic, granted: Sequence[FeedTerms], asked: Asked) -> tuple[FeedTerms, ...]:
@@ -116,7 +122,8 @@ def _get_grant(terms: Terms, party: Party, statistic: str) -> Grant:
 
 
 def _require_subject(grant: Grant, party: Party, statistic: Statistic, question: Question) -> None:
-    """What shows the figures of another statistic is granted with it, and not around it."""
+    """What shows the figures of another statistic is granted with it, and not around it: also the one that it is of
+    where nothing is said."""
     if statistic.of_granted and question.of in statistic.subjects and question.of not in grant.statistics:
         raise NotGranted(
             f"The contract does not grant {question.of}, of which this would be, to the {party.role}.",
@@ -125,7 +132,8 @@ def _require_subject(grant: Grant, party: Party, statistic: Statistic, question:
         )
 
 
-def _require_dimensions(terms: Terms, grant: Grant, question: Question) -> None:
+def _require_dimensions(terms: Terms, grant: Grant, question: Question, *, check_time: bool) -> None:
+    """check_time: whether the periods asked are of the asker's own choice."""
     asked = {*question.by, *question.filters}
     if grant.dimensions is not None:
         about = f"to ask by, and filter, {_listed(grant.dimensions)} only"
@@ -135,7 +143,7 @@ def _require_dimensions(terms: Terms, grant: Grant, question: Question) -> None:
                 granted=list(grant.dimensions),
                 term=f"{grant.pointer}/dimensions",
             )
-        if not _is_time_granted(terms, grant, question, TIME.intersection(grant.dimensions)):
+        if check_time and not _is_time_granted(terms, grant, question, TIME.intersection(grant.dimensions)):
             raise NotGranted(
                 f"The contract grants you {about}: name `periods` that are whole stretches of a grain of time among "
                 "these, or none for all that is granted.",
@@ -147,6 +155,11 @@ def _require_dimensions(terms: Terms, grant: Grant, question: Question) -> None:
         fault = Fault("/by", "too_many_dimensions", message)
         detail = "The question goes by more dimensions than the contract grants."
         raise QuestionInvalid(detail, faults=(fault,), term=f"{grant.pointer}/by_at_most")
+
+
+def _grains_of(grant: Grant) -> tuple[Grain, ...] | None:
+    """By which grains of time a holder may tell periods apart; None for any."""
+    return None if grant.dimensions is None else tuple(grain for grain in Grain if grain in grant.dimensions)
 
 
 def _is_time_granted(terms: Terms, grant: Grant, question: Question, grains: Collection[str]) -> bool:

@@ -76,6 +76,11 @@ class Period:
             raise NotAPeriod(f"a {self.grain} does not lie within one {grain}")
         return Period(grain, self.index * _MONTHS[self.grain] // _MONTHS[grain])
 
+    def parts(self, grain: Grain) -> "PeriodRange":
+        """The periods of a finer (or the same) grain that it holds."""
+        length = self.length_in(grain)
+        return PeriodRange(Period(grain, self.index * length), Period(grain, (self.index + 1) * length - 1))
+
     def length_in(self, grain: Grain) -> int:
         """How many periods of a finer (or the same) grain it holds."""
         return _MONTHS[self.grain] // _MONTHS[grain]

@@ -29,6 +29,8 @@ from contracts.predicting import (
 from contracts.refusals import ContractInvalid, Fault
 from contracts.settlement_odds import SettlementOdds, settlement_odds
 from contracts.statistics.answerable import unanswered
+from contracts.statistics.counts import COUNTS
+from contracts.statistics.threshold import THRESHOLD_ASSESSMENT
 from contracts.terms import FeedTerms, Terms, read_terms
 from contracts.wishes import Budget, read_wishes, smallest_budget
 from privacy.accuracy import CONFIDENCE, RATES, PlanNoise
@@ -150,8 +152,8 @@ class Attacker:
 class Preview:
     """What a contract would give, feed by feed, what it would cost, and the budgets that were asked for.
 
-    unanswered: the statistics that it grants and that its feeds cannot answer. settlement: None where it settles
-    on nothing.
+    unanswered: the statistics that it grants and that its feeds cannot answer. without_widths: those that they can, and
+    of which nothing here says how exact they will be. settlement: None where it settles on nothing.
     """
 
     terms: Terms
@@ -159,6 +161,7 @@ class Preview:
     ceilings: Ceilings
     budgets: tuple[Budget, ...]
     unanswered: tuple[str, ...]
+    without_widths: tuple[str, ...]
     settlement: SettlementOdds | None
 
 
@@ -177,13 +180,15 @@ class Previewing:
         terms = read_terms(document)
         _require_readable(terms)
         wishes = read_wishes(accuracies, terms)
+        cannot, settlement = unanswered(terms), settlement_odds(terms)
         return Preview(
             terms,
             feeds=tuple(_feed(terms, feed) for feed in terms.feeds),
             ceilings=ceilings(terms),
             budgets=tuple(smallest_budget(wish, terms) for wish in wishes),
-            unanswered=tuple(unanswered(terms)),
-            settlement=settlement_odds(terms),
+            unanswered=tuple(cannot),
+            without_widths=tuple(sorted(_granted(terms) - {*cannot, *_predicted(terms, settlement)})),
+            settlement=settlement,
         )
 
 
@@ -195,6 +200,18 @@ def _require_readable(terms: Terms) -> None:
         raise ContractInvalid("The contract has more tables than can be previewed.", faults=(fault,))
 
 
+def _granted(terms: Terms) -> set[str]:
+    return {name for grant in terms.grants for name in grant.statistics}
+
+
+def _predicted(terms: Terms, settlement: SettlementOdds | None) -> Iterator[str]:
+    """The statistics of which a preview says how exact they will be, or how often they will say what."""
+    yield COUNTS.name
+    yield from (rate.name for feed in terms.feeds for rate in rates_of(feed))
+    if settlement is not None and settlement.odds:
+        yield THRESHOLD_ASSESSMENT.name
+
+
 def attacker(lost: Loss) -> Attacker:
     """From even odds. Not from epsilon, whose odds can be exceeded more often than delta (`privacy.adversary`)."""
     return Attacker(belief_at_most(lost.rho_nano, 0.5, float(lost.delta)), right_guesses(lost.rho_nano))
@@ -204,8 +221,7 @@ def _feed(terms: Terms, feed: FeedTerms) -> FeedPreview:
     providers, delta = max(1, len(terms.providers_of(feed))), terms.privacy.delta
     plan = make_plan(feed.design, feed.charge_nano)
     noise = PlanNoise(plan, feed.design.sizes)
-    granted = {name for grant in terms.grants for name in grant.statistics}
-    counts, rates = counts_of(feed), [rate for rate in rates_of(feed) if rate.name in granted]
+    counts, rates = counts_of(feed), [rate for rate in rates_of(feed) if rate.name in _granted(terms)]
     stated = [count for count in counts if count.name in feed.expected]
     lead = Lead(feed, [*rates, *stated, *counts][0], Span(1, providers))
     return FeedPreview(

@@ -11,18 +11,21 @@ from privacy.accuracy import PlanNoise
 from privacy.strategy import make_plan
 from privacy.targets import Odds, odds_of_deciding
 
-# How far the true rate is from the target, in percentage points.
-DISTANCES: Final = (-5, -2, -1, 0, 1, 2, 5)
+# How far the rate of the posted members is from the target, either way: in percentage points, and in standard
+# deviations of its noise, since that is where one outcome turns into another, however little noise there is.
+POINTS: Final = (1, 2, 5)
+SDS: Final = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
 class SettlementOdds:
     """feed, expected: of which the rate is, and its denominator, over the whole period and all providers; None where
-    the contract states no size to expect. odds: by the true rate."""
+    that is not predicted. noise_sd: of the rate at the target. odds: by the rate of the posted members."""
 
     clause: Settlement
     feed: str | None
     expected: float | None
+    noise_sd: float | None
     odds: tuple[tuple[float, Odds], ...]
 
 
@@ -34,11 +37,11 @@ def settlement_odds(terms: Terms) -> SettlementOdds | None:
     rates = [
         rate
         for feed in terms.feeds
-        if covers(feed, clause.period)
+        if clause.feed in (None, feed.name) and covers(feed, clause.period)
         for rate in rates_of(feed)
         if isinstance(rate, Rate) and rate.name == clause.statistic
     ]
-    return _of_rate(terms, clause, rates[0]) if rates else SettlementOdds(clause, None, None, ())
+    return _of_rate(terms, clause, rates[0]) if rates else SettlementOdds(clause, None, None, None, ())
 
 
 def _of_rate(terms: Terms, clause: Settlement, rate: Rate) -> SettlementOdds:
@@ -47,13 +50,19 @@ def _of_rate(terms: Terms, clause: Settlement, rate: Rate) -> SettlementOdds:
     expected = float(rate.expected * span.releases)
     variance = _variance(feed, rate, target) * span.releases
     decide_at = float(clause.decide_at)
-    truths = [round(target + distance / 100, 12) for distance in DISTANCES]
+    noise_sd = variance**0.5 / expected
     odds = {
-        truth: odds_of_deciding(truth, target, whole=expected, variance=variance, decide_at=decide_at)
-        for truth in truths
-        if 0 <= truth <= 1
+        rate: odds_of_deciding(rate, target, whole=expected, variance=variance, decide_at=decide_at)
+        for rate in _near(target, noise_sd)
     }
-    return SettlementOdds(clause, feed.name, expected, tuple(odds.items()))
+    return SettlementOdds(clause, feed.name, expected, noise_sd, tuple(odds.items()))
+
+
+def _near(target: float, noise_sd: float) -> list[float]:
+    """From low to high; distances by the noise are rounded to two digits, so that they can be read."""
+    distances = [0.0, *(points / 100 for points in POINTS), *(float(f"{sds * noise_sd:.2g}") for sds in SDS)]
+    rates = {round(target + sign * distance, 12) for distance in distances for sign in (-1, 1)}
+    return sorted(rate for rate in rates if 0 <= rate <= 1)
 
 
 def _variance(feed: FeedTerms, rate: Rate, target: float) -> float:

@@ -61,9 +61,13 @@ class Settling:
     asking: Asking
     database: Database
 
-    def state(self, caller: Caller, contract_id: str) -> Settled:
-        """Raises as `Asking.ask` does, and SettlementNotAgreed."""
-        question = Question(THRESHOLD_ASSESSMENT.name)
+    def state(self, caller: Caller, contract_id: str, purpose: str | None = None) -> Settled:
+        """purpose: None for the only one granted, or else the contract's own. Raises as `Asking.ask` does, and
+        SettlementNotAgreed."""
+        if purpose is None:
+            granted = self.asking.purposes(caller, contract_id)
+            purpose = granted[0] if len(granted) == 1 else None
+        question = Question(THRESHOLD_ASSESSMENT.name, purpose=purpose)
         answered = self.asking.ask(caller, contract_id, question)
         if answered.terms.settlement is None:
             raise SettlementNotAgreed(NO_CLAUSE)

@@ -80,6 +80,11 @@ def life_tables(starts: Starts, exits: Exits, cohorts: Sequence[int]) -> LifeTab
     return LifeTables(sums[:, 0], sums[:, 1:], covariance, np.broadcast_to(own.any(axis=0), sums[:, 0].shape))
 
 
+def followed_at_all(starts: Starts, exits: Exits) -> Flags:
+    """Cohorts that are followed through month 0 at least, and so are in their life table."""
+    return _follows(starts.covered, exits.covered, 1)[:, 0]
+
+
 def _follows(starts: Flags, exits: Flags, months: int) -> Flags:
     """Whether a cohort is followed through a month (cohorts x months). exits: from the first cohort's lag on."""
     posted = np.zeros((len(starts), months), dtype=bool)

@@ -30,6 +30,8 @@ class FittedTable:
     """values: the fitted table, one axis a dimension. effect_variances: the eigenvalue of the covariance of `values`
     on the space of each effect; one axis a dimension too, of length 2: at 1 where the effect holds it.
     on_lattice: the values are noisy integers as they were drawn, so the exact discrete Gaussian holds for their sums.
+
+    Axes of `values` and of weights before those of the dimensions are of several tables, each with the same variances.
     """
 
     values: Floats
@@ -75,7 +77,7 @@ class FittedTable:
         effects B of variance(B) times the projection on the space of B, which is applied and never written out.
         """
         cells = _contracted(weights, [matrix.T for matrix in groups])
-        return _contracted(_weighted_effects(cells, self.effect_variances, range(cells.ndim)), groups)
+        return _contracted(_weighted_effects(cells, self.effect_variances, range(-len(groups), 0)), groups)
 
     def combined_covariance(self, groups: Groups, left: Floats, right: Floats, axes: Sequence[int]) -> Floats:
         """Covariance of two weighted sums over the groups of `axes`, entry by entry of the other axes.
@@ -86,8 +88,9 @@ class FittedTable:
         kept = [np.eye(2) if i in axes else np.stack([_mean(g, g), _inside(g, g)], 1) for i, g in enumerate(groups)]
         expand = [matrix.T if i in axes else np.eye(len(matrix)) for i, matrix in enumerate(groups)]
         first, second = (_contracted(weights, expand) for weights in (left, right))
-        noise = _weighted_effects(second, _contracted(self.effect_variances, kept), axes)
-        combined: Floats = (first * noise).sum(axis=tuple(axes), keepdims=True)
+        own = tuple(axis - len(groups) for axis in axes)
+        noise = _weighted_effects(second, _contracted(self.effect_variances, kept), own)
+        combined: Floats = (first * noise).sum(axis=own, keepdims=True)
         return combined
 
 
@@ -106,7 +109,8 @@ def fit(
     """The least-squares table from the draws of one measure.
 
     draws: (draw, noisy vector, variance of one entry). Vectors may be sums over several releases of one plan;
-    the variances then are sums too: fitting is linear, so the sum of fits is the fit of sums.
+    the variances then are sums too: fitting is linear, so the sum of fits is the fit of sums. Or several such vectors,
+    one a row, for as many tables.
     Raises NotIdentified when no draw holds the full table's highest effect.
     """
     margins = [_margin(shape, dimensions, *drawn) for drawn in draws]
@@ -121,7 +125,7 @@ def fit(
     values = np.zeros(shape)
     for margin, precision in zip(margins, precisions, strict=True):
         dropped = _size(shape, frozenset(range(len(shape))) - margin.axes)
-        values += _weighted_effects(margin.table / dropped, precision / total, range(len(shape)))
+        values = values + _weighted_effects(margin.table / dropped, precision / total, range(-len(shape), 0))
     return FittedTable(values, 1 / total, on_lattice=False)
 
 
@@ -130,7 +134,7 @@ def _margin(
 ) -> _Margin:
     axes = frozenset(map(dimensions.index, draw.margin))
     kept = [n if axis in axes else 1 for axis, n in enumerate(shape)]
-    return _Margin(axes, vector.reshape(kept).astype(np.float64), variance)
+    return _Margin(axes, vector.reshape([*vector.shape[:-1], *kept]).astype(np.float64), variance)
 
 
 def _precisions(shape: tuple[int, ...], margin: _Margin) -> Floats:
@@ -152,22 +156,30 @@ def _size(shape: tuple[int, ...], axes: Axes) -> int:
 def _weighted_effects(table: Floats, weights: Floats, axes: Sequence[int]) -> Floats:
     """The sum over all effects of `axes` of weight * effect of `table`: along each its mean and what is left.
 
-    weights: along `axes` of length 2, without and with the axis in the effect; as `table` or of length 1 elsewhere.
+    axes: counted from the last. weights: along these of length 2, without and with the axis in the effect; as `table`
+    or of length 1 elsewhere. Where the two weigh the same the table is not taken apart.
     """
     if not axes:
         return weights * table
     axis, others = axes[0], axes[1:]
-    mean = table.mean(axis=axis, keepdims=True)
     low, high = np.split(weights, 2, axis=axis)
+    if np.array_equal(low, high):
+        return _weighted_effects(table, low, others)
+    mean = table.mean(axis=axis, keepdims=True)
     without = _weighted_effects(mean, low, others)
     return without if table.shape[axis] == 1 else without + _weighted_effects(table - mean, high, others)
 
 
 def _contracted(values: Floats, matrices: Groups) -> Floats:
-    """Multiply each axis by its matrix, as long as the matrix is wide."""
-    for axis, matrix in enumerate(matrices):
-        values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+    """Multiply each of the last axes by its matrix, as long as the matrix is wide."""
+    for axis, matrix in enumerate(matrices, start=values.ndim - len(matrices)):
+        if not _changes_nothing(matrix):
+            values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
     return values
+
+
+def _changes_nothing(matrix: Floats) -> bool:
+    return matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix)))
 
 
 def _mean(left: Floats, right: Floats) -> Floats:

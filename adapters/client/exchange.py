@@ -224,9 +224,10 @@ class ExchangeClient:
         """question: by, periods, where, confidence, feed, measures, as_of, explain, receipt, as the API writes them."""
         return self.request("GET", f"/v1/contracts/{contract_id}/statistics/{statistic}", params=question)
 
-    def settlement(self, contract_id: str) -> JsonObject:
-        """The signed settlement statement."""
-        return self.request("GET", f"/v1/contracts/{contract_id}/settlement")
+    def settlement(self, contract_id: str, purpose: str | None = None) -> JsonObject:
+        """The signed settlement statement. purpose: None for the only one granted, or else the contract's own."""
+        stated = {} if purpose is None else {"purpose": purpose}
+        return self.request("GET", f"/v1/contracts/{contract_id}/settlement", params=stated)
 
     def list_contracts(self) -> JsonObject:
         """Every version, of all pages; so in the lists below."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from adapters.answers.csv_answers import answer_csv
-from api.cli.answer_text import coverage_text, notes_of
+from adapters.answers.words import about_lines, coverage_text
+from api.cli.answer_text import notes_of
 from contracts.parties import JsonObject
 from contracts.rendering.pages import printable
 
@@ -15,6 +16,7 @@ def answer_csv_text(answer: JsonObject, *, with_notes: bool = False) -> str:
 
 
 def _notes(answer: JsonObject) -> Iterator[str]:
+    yield from about_lines(answer)
     yield answer["estimand"]
     yield f"interval: {answer['interval_covers']}"
     if answer["total_interval_covers"]:

@@ -1,5 +1,7 @@
 """An answer in words: its table, then what must be known to read it."""
 
+from adapters.answers.words import about_lines, coverage_lines, is_difference
+from api.cli.answer_columns import say_side_by_side
 from api.cli.answer_table import in_words, say_rows
 from api.cli.explanation_text import say_explanation
 from api.cli.output import epsilon_text, loss_text, say, say_paragraph
@@ -7,10 +9,12 @@ from contracts.parties import JsonObject
 
 
 def say_answer(answer: JsonObject) -> None:
-    """The rows, and below them estimand, intervals, labels, notes, coverage and the privacy loss; the whole privacy
-    statement and the working where an explanation was asked for."""
-    say_rows(answer["rows"])
+    """The rows, and below them what was filtered, estimand, intervals, labels, notes, coverage and the privacy loss;
+    the whole privacy statement and the working where an explanation was asked for."""
+    (say_side_by_side if answer["statistic"] == "joint_table" else say_rows)(answer["rows"])
     say()
+    for line in about_lines(answer):
+        say_paragraph(line)
     say_paragraph(answer["estimand"])
     percent = _percent(answer["confidence"])
     say_paragraph(f"Interval ({percent}): {answer['interval_covers']}")
@@ -20,8 +24,8 @@ def say_answer(answer: JsonObject) -> None:
         say_paragraph(f"Labels: {', '.join(in_words(label) for label in answer['labels'])}")
     for note in notes_of(answer):
         say_paragraph(f"Note: {note}")
-    for line in answer["coverage"]:
-        say_paragraph(f"Coverage: {coverage_text(line)}")
+    for line in coverage_lines(answer):
+        say_paragraph(line)
     used = f"{len(answer['releases'])}, as of {answer['as_of']}"
     say_paragraph(f"Releases used: {used}, under the contract of digest {answer['contract_digest']}")
     if "explanation" not in answer:
@@ -31,42 +35,10 @@ def say_answer(answer: JsonObject) -> None:
         say_explanation(answer["explanation"])
 
 
-def coverage_text(line: JsonObject) -> str:
-    """One feed: how many of the periods asked it covers, by how many providers, by which measurements, and which it
-    lacks."""
-    fewest, most = line["providers_fewest"], line["providers_most"]
-    providers = str(most) if fewest == most else f"{fewest} to {most}"
-    if fewest < line["providers"]:
-        providers += f" of {line['providers']}"
-    text = f"{line['feed']}, {len(line['covered'])} of {len(line['asked'])} periods, providers: {providers}"
-    measured: dict[int, list[str]] = {}
-    for period in line["rests_on"]:
-        for number in period["restatements"]:
-            measured.setdefault(number, []).append(period["period"])
-    for number, periods in sorted(measured.items()):
-        text += f"; {f'restatement {number}' if number else 'first'}: {_runs(periods, line['asked'])}"
-    for state in ("missing", "provisional"):
-        if line[state]:
-            text += f"; {state}: {_runs(line[state], line['asked'])}"
-    return text
-
-
-def _runs(periods: list[str], asked: list[str]) -> str:
-    """Periods with those that follow each other as `first..last`."""
-    runs: list[list[str]] = []
-    for before, period in zip([None, *asked], asked, strict=False):
-        if period not in periods:
-            continue
-        if runs and runs[-1][-1] == before:
-            runs[-1].append(period)
-        else:
-            runs.append([period])
-    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
-
-
 def notes_of(answer: JsonObject) -> list[str]:
     """Those of the exchange, and what to know of values that no exact figure could have."""
-    shown = [row for row in answer["rows"] if row["value"] is not None and "whole_range" not in row["flags"]]
+    identified = [row for row in answer["rows"] if row["value"] is not None and "whole_range" not in row["flags"]]
+    shown = [row for row in identified if not is_difference(row)]
     notes = [*answer["notes"]]
     if any(row["value"] < 0 for row in shown if row["unit"] != "share"):
         notes.append("noise can take a small count below zero; it is not clipped, so that sums stay right.")

@@ -32,6 +32,9 @@ def say_preview(preview: JsonObject, *, with_plans: bool = False) -> None:
     if preview["unanswered"]:
         say(unanswered_text(preview["unanswered"]))
         say()
+    if preview["without_widths"]:
+        say(f"No width is predicted, though their answers have intervals: {', '.join(preview['without_widths'])}")
+        say()
     for line in preview["assumptions"]:
         say(f"- {line}")
 
@@ -100,15 +103,19 @@ def _say_settlement(settlement: JsonObject) -> None:
     """Both errors: how often met will be said of a rate below the target, and not met of one above."""
     about = f"{settlement['statistic']} over {settlement['period']} against {settlement['target']}"
     if settlement["expected"] is None:
-        say(f"Settlement: {about}. How it will be decided is not predicted: state the expected members.")
+        say(
+            f"Settlement: {about}. How it will be decided is not predicted: that is done for adherence_rate and "
+            "pdc_pooled, of a feed that states the expected members."
+        )
         return
     say(
         f"Settlement: {about}, decided at {settlement['decide_at']}, of {settlement['expected']:,.0f} expected in "
-        f"{settlement['feed']}. How often each will be said, by privacy noise alone:"
+        f"{settlement['feed']}. How often each will be said, by privacy noise alone, whose standard deviation is "
+        f"{_short(100 * settlement['noise_sd'])} percentage points:"
     )
-    headings = ("true rate", "met", "not met", "undecided")
+    headings = ("rate of the posted members", "met", "not met", "undecided")
     rows = [
-        (f"{odds['rate']:.4g}", *(f"{100 * odds[name]:.1f}%" for name in ("met", "not_met", "undecided")))
+        (f"{odds['rate']:.6g}", *(f"{100 * odds[name]:.1f}%" for name in ("met", "not_met", "undecided")))
         for odds in settlement["odds"]
     ]
     say_table(headings, rows, right=headings)

@@ -5,13 +5,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from api.auth.jose import KeyUnsuitable, TokenUnreadable
 from api.auth.keys import RECEIPT_TYPE, ReceiptReader
+from api.cli.answer_numbers import confidence_text, ends_text, value_text
 from api.cli.files import read_file, read_json
-from api.cli.output import Failure, say
+from api.cli.output import Failure, say, say_paragraph
 from contracts.parties import JsonObject
 from contracts.receipts import SIGNED, ReceiptKind, answer_digest, misread, other_contract
 from privacy.units import rho_text
@@ -154,11 +156,14 @@ def say_settlement(statement: JsonObject) -> None:
     clause = f"{statement['statistic']} over {statement['period']} of at least {statement['target']}"
     say(f"Settled:  {clause}: {_outcome(statement)}")
     if statement["rate"] is not None and statement["interval"] is not None:
-        ends = " to ".join("?" if end is None else f"{end:.4f}" for end in statement["interval"].values())
-        say(f"Rate:     {statement['rate']:.4f}, {statement['interval_confidence'] * 100:g}% interval {ends}")
+        rate = {"value": statement["rate"], "interval": statement["interval"], "unit": "share"}
+        percent = f"{statement['interval_confidence'] * 100:g}%"
+        say(f"Rate:     {value_text(rate)}, {percent} interval {ends_text(rate['interval'], rate)}")
     if statement["confidence"] is not None:
-        sure, decide_at = statement["confidence"], statement["decide_at"]
-        say(f"Sure:     confidence {sure:.4f} that the target is reached; met from {decide_at} on")
+        say(f"Confidence that the rate is at least the target: {confidence_text(statement['confidence'])}")
+    met_from = statement["decide_at"]
+    rule = f"met from a confidence of {met_from} on, not met at {1 - Decimal(met_from)} or less"
+    say_paragraph(f"Rule:     {rule}, between them undecided: {statement['undecided']}")
 
 
 def _outcome(statement: JsonObject) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_DOWN, Decimal
 from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -20,6 +21,8 @@ from marshmallow import ValidationError
 from api.schemas.fields import DATE, SHORT, SLUG
 
 _YEAR: Final = re.compile(r"[12]\d{3}\Z")
+# Of all payers together. A linked feed costs the brand's population up to twice as much, of a ceiling of 0.1.
+_LINKED_RHO: Final = Decimal("0.03")
 
 
 class SettingInvalid(ValueError):
@@ -109,12 +112,15 @@ def _values(chosen: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, 
         "first_year": str(first),
         "last_year": str(last),
         "years": str(last - first + 1),
+        "quarters": str(4 * (last - first + 1)),
         "months": str(12 * (last - first + 1)),
         "effective": chosen["effective"],
         "expires": changes.get("expires", f"{last + 2}-12-31"),
         "parties": "\n  ".join(_party(*party) for party in (*parties, ("brand", brand, brand_population))),
         "payer_ceilings": "\n    ".join(f'{population}: "0.1"' for population in populations),
+        "brand": brand,
         "brand_population": brand_population,
+        "linked_rho": str((_LINKED_RHO / len(payers)).quantize(Decimal("0.000001"), ROUND_DOWN)),
         "min_payers": str(min(3, len(payers))),
     }
 

@@ -113,7 +113,7 @@ def _joint_table(answer: JsonObject) -> list[str]:
         *table(["region", "quarter", *headings], rows, left=2),
         *_paragraph(
             f"The last {len(shown)} of {len(quarters)} quarters. The payers posted the days covered, the "
-            "brand its programme; enrolled counts person-months. Intervals, and +/-, are of 95%. "
+            "brand its programme; enrolled counts persons once a month. Intervals, and +/-, are of 95%. "
             f"{_labels(answer)} {' '.join(answer['notes'])}"
         ),
     ]

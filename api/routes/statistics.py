@@ -119,7 +119,8 @@ def _refuse_repeated() -> None:
 
 
 def _names(listed: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in listed.split(",")) if listed else ()
+    """Of a parameter that is there and empty one empty name, which is refused with the names that there are."""
+    return () if listed is None else tuple(name.strip() for name in listed.split(","))
 
 
 def _filters(listed: str | None) -> dict[str, tuple[str, ...]]:
@@ -127,7 +128,7 @@ def _filters(listed: str | None) -> dict[str, tuple[str, ...]]:
     filters: dict[str, tuple[str, ...]] = {}
     for part in _names(listed):
         dimension, colon, value = part.partition(":")
-        if not colon or not dimension or not value:
+        if not colon or not dimension:
             fault = Fault("/where", "filter_invalid", "a filter reads `dimension:value`, several by commas")
             raise QuestionInvalid("The question cannot be read.", faults=(fault,))
         filters[dimension] = (*filters.get(dimension, ()), value)

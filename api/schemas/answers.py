@@ -12,6 +12,7 @@ from contracts.asking import Answered
 from contracts.ledger.statements import ceilings
 from contracts.parties import JsonObject
 from contracts.statistics.answers import Answer, Flag, Label, State
+from contracts.statistics.questions import Compare
 
 GUARANTEE = (
     "Computed from stored noisy releases alone: asking costs no budget, and the same releases always give the same "
@@ -122,10 +123,24 @@ class PrivacyStatementSchema(Schema):
     several_providers = fields.String(required=True)
 
 
+class AnsweredQuestionSchema(Schema):
+    """What an answer is an answer to, with what was put where the question said nothing."""
+
+    by = fields.List(fields.String(), required=True)
+    where = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+    periods = fields.String(required=True, allow_none=True)
+    feeds = fields.List(fields.String(), required=True)
+    measures = fields.List(fields.String(), required=True)
+    compare = one_of(*Compare, required=True, allow_none=True)
+    of = fields.String(required=True, allow_none=True)
+    standard = fields.String(required=True, allow_none=True)
+
+
 class AnswerSchema(Schema):
     """An answer with everything needed to read it."""
 
     statistic = fields.String(required=True)
+    question = fields.Nested(AnsweredQuestionSchema, required=True)
     estimand = fields.String(required=True)
     as_of = fields.String(required=True)
     contract_id = fields.String(required=True)

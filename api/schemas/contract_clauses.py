@@ -61,3 +61,5 @@ class SettlementSchema(Form):
     decide_at = text(DECIMAL, required=True)
     undecided = text(SHORT, required=True)
     accept_measured_at_source = fields.Boolean(truthy={True}, falsy={False}, load_default=False)
+    # Left out where it is: documents of before this term keep their form, and so their digest.
+    feed = text(NAME)

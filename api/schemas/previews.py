@@ -181,6 +181,11 @@ class PreviewSchema(Schema):
         required=True,
         metadata={"description": "Statistics that the contract grants and its feeds cannot answer."},
     )
+    without_widths = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Statistics that it grants and can answer, of which no width is predicted here."},
+    )
     settlement = fields.Nested(
         SettlementOddsSchema,
         required=True,
@@ -204,6 +209,7 @@ def preview_json(preview: Preview) -> JsonObject:
         "one_person_in_everything": _to_attacker(limits.everything),
         "budgets": [_budget(budget) for budget in preview.budgets],
         "unanswered": list(preview.unanswered),
+        "without_widths": list(preview.without_widths),
         "settlement": None if preview.settlement is None else odds_json(preview.settlement),
     }
 

@@ -12,6 +12,14 @@ from contracts.statistics.answers import Label, State
 from contracts.statistics.threshold import OUTCOMES
 
 
+class SettlementQuerySchema(Schema):
+    """For what a statement is asked, which it does not depend on."""
+
+    purpose = fields.String(
+        metadata={"description": "What it is for; else the only purpose granted, or the contract's own."}
+    )
+
+
 class SettlementStatementSchema(Schema):
     """What a contract comes to by its settlement clause: the same for whoever asks, and whenever."""
 
@@ -50,7 +58,7 @@ class SettlementStatementSchema(Schema):
 
 
 class OddsSchema(Schema):
-    """How often each of the three will be said where the true rate is this one."""
+    """How often each of the three will be said where the rate of the posted members is this one."""
 
     rate = fields.Float(required=True)
     met = fields.Float(required=True)
@@ -69,7 +77,12 @@ class SettlementOddsSchema(Schema):
     expected = fields.Float(
         required=True,
         allow_none=True,
-        metadata={"description": "The rate's denominator, of all providers; null where the contract expects none."},
+        metadata={"description": "The rate's denominator, of all providers; null where it is not predicted."},
+    )
+    noise_sd = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Standard deviation of the noise of the rate, at the target; null as `expected` is."},
     )
     odds = fields.List(fields.Nested(OddsSchema), required=True)
 
@@ -83,5 +96,6 @@ def odds_json(found: SettlementOdds) -> JsonObject:
         "decide_at": str(clause.decide_at),
         "feed": found.feed,
         "expected": found.expected,
+        "noise_sd": found.noise_sd,
         "odds": [{"rate": rate, **asdict(odds)} for rate, odds in found.odds],
     }

@@ -1,20 +1,28 @@
 """Questions in a query string, and what a contract grants to be asked."""
 
 from dataclasses import asdict
+from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
 
 from api.schemas.codebook import DeclarationSchema
 from api.schemas.fields import one_of
 from contracts.asking import Granted
-from contracts.parties import JsonObject
+from contracts.parties import JsonObject, Role
+from contracts.periods import Grain
 from contracts.statistics.as_of import LATEST
 from contracts.statistics.codebook import declare
 from contracts.statistics.questions import Compare
 
+CONFIDENCES: Final = "above 0.5 and at most 0.999"
+
 
 class QuestionSchema(Schema):
     """A question about one statistic."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.error_messages["unknown"] = f"is no parameter here; there are {', '.join(self.fields)}"
 
     by = fields.String(metadata={"description": "Dimensions and at most one of month, quarter, year, by commas."})
     periods = fields.String(metadata={"description": "`2025`, `2025-Q1`, `2025-03`, or two with `..` between."})
@@ -23,6 +31,7 @@ class QuestionSchema(Schema):
     )
     confidence = fields.Float(
         load_default=0.95,
+        error_messages={"invalid": CONFIDENCES, "special": CONFIDENCES},
         metadata={
             "exclusiveMinimum": 0.5,
             "maximum": 0.999,
@@ -97,8 +106,38 @@ class GrantedSchema(Schema):
     )
 
 
+class AskableFeedSchema(Schema):
+    """What of a feed your grant opens to questions, by the contract alone: whatever was posted."""
+
+    name = fields.String(required=True)
+    provider = one_of(*Role, required=True)
+    grain = one_of(*Grain, required=True)
+    first = fields.String(required=True)
+    last = fields.String(required=True)
+    by = fields.List(fields.String(), required=True)
+    measures = fields.List(fields.String(), required=True)
+    linked = fields.Boolean(required=True)
+
+
+class SettledOnSchema(Schema):
+    """What the contract settles on, which `threshold_assessment` is about."""
+
+    statistic = fields.String(required=True)
+    period = fields.String(required=True)
+    target = fields.String(required=True)
+
+
 class CatalogueSchema(Schema):
     statistics = fields.List(fields.Nested(GrantedSchema), required=True)
+    feeds = fields.List(fields.Nested(AskableFeedSchema), metadata={"description": "Absent where nothing is granted."})
+    standards = fields.List(
+        fields.String(), metadata={"description": "Names of the contract's public weights; absent as `feeds`."}
+    )
+    settlement = fields.Nested(
+        SettledOnSchema,
+        allow_none=True,
+        metadata={"description": "Null where the contract settles on nothing; absent as `feeds`."},
+    )
     grant = fields.Nested(GrantTermsSchema, metadata={"description": "Absent where nothing is granted."})
 
 
@@ -115,7 +154,13 @@ def catalogue_json(granted: Granted | None) -> JsonObject:
         "periods": grant.periods,
         "purposes": granted.purposes,
     }
-    return {"statistics": lines, "grant": terms}
+    return {
+        "statistics": lines,
+        "feeds": [asdict(feed) for feed in granted.feeds],
+        "standards": granted.standards,
+        "settlement": granted.settlement,
+        "grant": terms,
+    }
 
 
 def _granted_json(granted: Granted, name: str) -> JsonObject:

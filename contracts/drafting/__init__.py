@@ -14,8 +14,9 @@ from contracts.drafting.document import document_faults, party_faults, successio
 from contracts.drafting.feeds import feed_faults
 from contracts.drafting.grant_terms import grant_faults, purpose_faults
 from contracts.drafting.life_tables import life_table_faults
+from contracts.drafting.linked import unlinked_faults
 from contracts.drafting.losses import privacy_faults
-from contracts.drafting.meanings import meaning_faults
+from contracts.drafting.meanings import meaning_faults, signed_documents
 from contracts.drafting.rollout import rollout_faults
 from contracts.drafting.rollups import rollup_faults
 from contracts.drafting.settlement import settlement_faults
@@ -55,7 +56,14 @@ def check_amendment(document: JsonObject, before: Sequence[ContractRecord], cont
     """
     _require_size(document)
     settled = contract_id or (before[-1].id if before else None)
-    _refuse(chain(succession_faults(document, before, settled), dict.fromkeys(meaning_faults(document, before))))
+    signed = signed_documents(before)
+    _refuse(
+        chain(
+            succession_faults(document, before, settled),
+            dict.fromkeys(meaning_faults(document, before)),
+            unlinked_faults(document, signed) if signed else (),
+        )
+    )
 
 
 def check_terms(document: JsonObject, *, statistics: frozenset[str], max_cells: int, today: date) -> None:
@@ -78,6 +86,7 @@ def _term_faults(document: JsonObject, statistics: frozenset[str], max_cells: in
     yield from purpose_faults(document)
     yield from grant_faults(document, statistics)
     yield from feed_faults(document, max_cells)
+    yield from unlinked_faults(document)
     yield from life_table_faults(document)
     yield from privacy_faults(document)
     yield from settlement_faults(document, statistics)

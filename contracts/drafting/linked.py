@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from contracts.drafting.budgets import DEFAULT_CEILING_RHO, budget_faults
+from contracts.drafting.rollups import finest_of
 from contracts.linking import linked_rho_nano
 from contracts.parties import JsonObject, Role
 from contracts.refusals import Fault
+from contracts.statistics.adherence import BAND
 from contracts.terms import FeedTerms
 from privacy.strategy import BudgetTooSmall, make_plan
 from privacy.units import budget_nano, rho_text
@@ -47,6 +49,37 @@ def _dimension(pointer: str, name: str, feed: JsonObject, vocabularies: JsonObje
     elif len(vocabularies.get(name, ())) < 2:
         message = f"a flag of one value says nothing: give {name} two or more, such as enrolled and not_enrolled"
         yield Fault(pointer, "linked_flag_constant", message)
+    elif name == BAND:
+        message = f"{name} is told by the payer's own claims, and is no flag of a brand's: name the dimension that is"
+        yield Fault(pointer, "dimension_is_outcome", message)
+
+
+def unlinked_faults(document: JsonObject, earlier: Sequence[JsonObject] = ()) -> Iterator[Fault]:
+    """Payers' feeds that go by a brand's flag and do not charge the brand for it: by what another feed names as
+    linked, here or in an earlier version, under whatever name the roll-ups tell it.
+
+    earlier: the documents of the versions that were signed; none for the faults of this document alone.
+    """
+    flags = set[str]()
+    for each in (*earlier, document):
+        named = {feed["linked"]["dimension"] for feed in each["feeds"] if feed.get("linked")}
+        flags = _telling(flags | named, each)
+    for i, feed in enumerate(document["feeds"]):
+        own = (feed.get("linked") or {}).get("dimension")
+        for j, name in enumerate(feed["dimensions"] if feed["provider"] == Role.PAYER else ()):
+            if name in flags and name != own:
+                message = (
+                    f"{name} tells a brand's flag, for which its population is charged: write link linked with this "
+                    "dimension, or leave it out of the feed"
+                )
+                yield Fault(f"/feeds/{i}/dimensions/{j}", "linked_dimension_unlinked", message)
+
+
+def _telling(flags: set[str], document: JsonObject) -> set[str]:
+    """The flags, and all that the roll-ups make of the same dimension as one of them."""
+    rollups = document["rollups"].get("dimensions") or {}
+    finest = {finest_of(name, rollups) for name in flags}
+    return flags | finest | {name for name in rollups if finest_of(name, rollups) in finest}
 
 
 def linked_populations(document: JsonObject) -> dict[str, str]:

@@ -8,11 +8,16 @@ from contracts.records import ContractRecord, History
 from contracts.refusals import Fault
 
 
+def signed_documents(before: Sequence[ContractRecord]) -> list[JsonObject]:
+    """Of these versions, those under which something may have been posted."""
+    history = History(tuple(before))
+    return [record.document for record in before if is_signed(history, record)]
+
+
 def meaning_faults(document: JsonObject, before: Sequence[ContractRecord]) -> Iterator[Fault]:
     """A feed goes on with its releases while all stays that its loss rests on (`FeedTerms.generation`): so what they
     count stays too. The plan is left out, since it may become the old one again."""
-    history = History(tuple(before))
-    signed = [record.document for record in before if is_signed(history, record)]
+    signed = signed_documents(before)
     for i, feed in enumerate(document["feeds"]):
         for earlier in signed:
             for old in earlier["feeds"]:

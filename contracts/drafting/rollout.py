@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from contracts.drafting.rollups import coarser_than
+from contracts.drafting.rollups import coarser_than, finest_of
 from contracts.parties import JsonObject, Role
 from contracts.periods import Grain, NotAPeriod, Period, PeriodRange, parse_any
 from contracts.refusals import Fault
+from contracts.statistics.adherence import BAND
 
 
 def rollout_faults(document: JsonObject) -> Iterator[Fault]:
@@ -17,6 +18,10 @@ def rollout_faults(document: JsonObject) -> Iterator[Fault]:
     if values is None:
         known = ", ".join(document["vocabularies"])
         yield Fault("/rollout/dimension", "dimension_unknown", f"the dimensions are {known}")
+        return
+    if finest_of(dimension, document["rollups"].get("dimensions") or {}) == BAND:
+        message = f"{dimension} tells who is adherent, which a programme may change, and not where it came"
+        yield Fault("/rollout/dimension", "dimension_is_outcome", message)
         return
     for value in starts:
         if value not in values:

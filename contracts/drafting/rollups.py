@@ -32,6 +32,15 @@ def coarser_than(names: set[str], declared: Mapping[str, JsonObject]) -> set[str
     return found
 
 
+def finest_of(name: str, declared: Mapping[str, JsonObject]) -> str:
+    """What a dimension is made of in the end; a circle, which has a fault of its own, ends where it began."""
+    seen = set[str]()
+    while name in declared and name not in seen:
+        seen.add(name)
+        name = declared[name]["of"]
+    return name
+
+
 def _rollup(
     at: str,
     name: str,

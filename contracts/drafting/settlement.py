@@ -1,11 +1,11 @@
 """Faults of a settlement clause: what cannot be decided by it, or not in time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from contracts.drafting.document import find_date
 from contracts.parties import JsonObject
-from contracts.periods import NotAPeriod, Period, parse_any
+from contracts.periods import NotAPeriod, Period, Stretch, parse_any
 from contracts.refusals import Fault
 from contracts.statistics.catalogue import OFFERED
 from contracts.statistics.threshold import SUBJECTS, THRESHOLD_ASSESSMENT, covers
@@ -53,11 +53,22 @@ def _period(document: JsonObject, clause: JsonObject, period: Period) -> Iterato
         message = f"no feed that {clause['statistic']} could be computed from has the whole of {period}"
         yield Fault("/settlement/period", "settlement_without_feed", message)
         return
+    if (named := clause.get("feed")) is not None:
+        known = ", ".join(feed.name for fitting in having for feed in fitting)
+        having = [[feed for feed in fitting if feed.name == named] for fitting in having]
+        if not all(having):
+            message = f"{clause['statistic']} over {period} could be computed from {known}"
+            yield Fault("/settlement/feed", "settlement_feed_unsuitable", message)
+            return
     several_fitting = (sorted(feed.name for feed in fitting) for fitting in having if len(fitting) > 1)
     for several in several_fitting if statistic and statistic.name in SUBJECTS else ():
-        message = f"{' and '.join(several)} could each answer it, and differ: leave one that has the period"
+        message = f"{' and '.join(several)} could each answer it, and differ: name one as settlement.feed"
         yield Fault("/settlement/statistic", "settlement_ambiguous", message)
     used = {feed.name: feed for fitting in having for feed in fitting}.values()
+    if all(having) and not any(_reaches(grant, having, period) for grant in _grants_in_use(document)):
+        names = " or ".join(sorted(feed.name for feed in used))
+        message = f"a party whose grant of {THRESHOLD_ASSESSMENT.name} leaves {names}, and all of {period}, to ask of"
+        yield Fault("/settlement/period", "settlement_out_of_reach", message)
     expires = find_date(document["expires"])
     due = max((_final_day(feed, period) for feed in used), default=0)
     if expires is not None and due > expires.toordinal():
@@ -70,6 +81,28 @@ def _period(document: JsonObject, clause: JsonObject, period: Period) -> Iterato
             "is met: write true to settle on it nevertheless"
         )
         yield Fault("/settlement/accept_measured_at_source", "source_not_accepted", message)
+
+
+def _grants_in_use(document: JsonObject) -> Iterator[JsonObject]:
+    """Those by which a party may ask for the assessment: its own, or else that of its role."""
+    grants = document["grants"]
+    for party in document["parties"]:
+        of_role = [grant for grant in grants if grant["role"] == party["role"]]
+        own = [grant for grant in of_role if grant.get("organisation") == party["organisation"]]
+        for grant in (own or [grant for grant in of_role if not grant.get("organisation")])[:1]:
+            if THRESHOLD_ASSESSMENT.name in grant["statistics"]:
+                yield grant
+
+
+def _reaches(grant: JsonObject, having: Sequence[Sequence[FeedTerms]], period: Period) -> bool:
+    """Whether the grant leaves a feed for each need, and the whole period."""
+    named, days = grant.get("feeds"), grant.get("periods")
+    if not all(any(named is None or feed.name in named for feed in fitting) for fitting in having):
+        return False
+    try:
+        return days is None or period in Stretch.parse(days["first"], days["last"])
+    except NotAPeriod:
+        return True  # a fault of its own
 
 
 def _final_day(feed: FeedTerms, period: Period) -> int:

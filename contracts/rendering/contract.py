@@ -247,6 +247,7 @@ def _settlement(part: Part) -> Section:
     stated = facts(
         settlement,
         term("settles on", "statistic"),
+        *([term("of the feed", "feed")] if "feed" in settlement.value else []),
         term("target", "target"),
         term("over", "period"),
         term("by which releases", "as_of"),

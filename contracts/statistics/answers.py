@@ -1,5 +1,7 @@
 """What an answer consists of: tidy rows, one figure each, and what holds for all of them."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -43,6 +45,8 @@ class Flag(StrEnum):
     NOT_COMPARABLE = "not_comparable"
     WEAK_STRATA = "weak_strata"
     FEW_AT_RISK = "few_at_risk"
+    NOT_REACHED = "not_reached"
+    NOT_FOLLOWED = "not_followed"
     MET = "met"
     NOT_MET = "not_met"
     UNDECIDED = "undecided"
@@ -132,10 +136,30 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredQuestion:
+    """What an answer is an answer to, with what the statistic or the contract puts where nothing was said.
+
+    where: the values that the filters leave, by dimension; empty for all. periods: as asked; None for all that is
+    granted. feeds: those that it is answered from. measures: those chosen; empty for all. standard: None where none was
+    named.
+    """
+
+    by: tuple[str, ...]
+    where: dict[str, tuple[str, ...]]
+    periods: str | None
+    feeds: tuple[str, ...]
+    measures: tuple[str, ...]
+    compare: str | None
+    of: str | None
+    standard: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """Rows with what they mean: estimand, what the intervals cover, labels, coverage and releases used."""
+    """Rows with what they mean: question, estimand, what the intervals cover, labels, coverage and releases used."""
 
     statistic: str
+    question: AnsweredQuestion
     estimand: str
     as_of: str
     confidence: float
@@ -146,3 +170,11 @@ class Answer:
     coverage: tuple[Coverage, ...]
     releases: tuple[str, ...]
     rows: tuple[Row, ...] = field(default=())
+
+
+def notes_on(rows: Iterable[Row], notes: Iterable[str]) -> tuple[str, ...]:
+    """Without those that say what `the flag ...` means where no row has it. Rows that are not shown have no flag that
+    depends on their value, so nothing of them is told."""
+    found = {flag for row in rows for flag in row.flags}
+    absent = [f"the flag {flag}" for flag in Flag if flag not in found]
+    return tuple(note for note in notes if not any(re.search(rf"{named}\b", note) for named in absent))

@@ -1,5 +1,7 @@
 """All statistics by name."""
 
+from difflib import get_close_matches
+
 from contracts.refusals import StatisticNotFound
 from contracts.statistics.adherence import ADHERENCE_RATE, PDC_POOLED
 from contracts.statistics.cost import COST_PMPM
@@ -45,10 +47,15 @@ OFFERED: dict[str, Statistic] = {
 GRANTABLE = frozenset(OFFERED)
 
 
+LONGEST_NAME = 64
+
+
 def get_statistic(name: str) -> Statistic:
     """Raises StatisticNotFound with the names there are."""
     statistic = OFFERED.get(name)
     if statistic is None:
         offered = sorted(OFFERED)
-        raise StatisticNotFound(f"This is not a statistic; ask {', '.join(offered)}.", offered=offered)
+        near = get_close_matches(name[:LONGEST_NAME], offered, n=1)
+        meant = f"did you mean {near[0]}? There are" if near else "there are"
+        raise StatisticNotFound(f"No statistic is called so; {meant} {', '.join(offered)}.", offered=offered)
     return statistic

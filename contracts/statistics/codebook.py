@@ -86,6 +86,7 @@ class Codebook:
 
 
 NOT_IDENTIFIED: Final = "not_identified"
+NOT_REACHED: Final = Flag.NOT_REACHED.value
 
 COLUMNS: Final = (
     TableColumn("figure", ColumnKind.TEXT, "What the number is a figure of, such as `adherence_rate` or a measure."),
@@ -114,6 +115,9 @@ STATES: Final[Mapping[State, str]] = {
 NOT_IDENTIFIED_MEANING: Final = (
     "In tables alone: the data do not tell the value, as its flag says; limits stay. JSON says `shown` and the flag."
 )
+NOT_REACHED_MEANING: Final = (
+    "In tables alone: there is no value within the months shown; limits stay. JSON says `shown` and the flag."
+)
 
 FLAGS: Final[Mapping[Flag, str]] = {
     Flag.WHOLE_RANGE: "The data cannot tell: every possible value is in the interval.",
@@ -123,9 +127,11 @@ FLAGS: Final[Mapping[Flag, str]] = {
     Flag.PARTIAL_POOL: "Some provider of the feed is not in it in some of its periods; compare it with care.",
     Flag.UPPER_LIMIT_ONLY: "Only an upper limit is identified.",
     Flag.NOT_IDENTIFIED: "The cells do not identify a value; the interval holds all that is possible.",
-    Flag.NOT_COMPARABLE: "The two stretches compared do not cover as many periods by the same providers.",
+    Flag.NOT_COMPARABLE: "The two stretches compared do not cover the same part by the same providers.",
     Flag.WEAK_STRATA: "A denominator that it rests on is hardly above its noise.",
     Flag.FEW_AT_RISK: "Too few remain at risk, beside the noise, to go on from here.",
+    Flag.NOT_REACHED: "Within the months shown it does not come to that: the value, if any, lies beyond them.",
+    Flag.NOT_FOLLOWED: "Who started is known, but the exits that would tell this are not open yet.",
     Flag.MET: "The target is met with the confidence that the contract asks for.",
     Flag.NOT_MET: "The target is missed with the confidence that the contract asks for.",
     Flag.UNDECIDED: "Neither is certain enough; the contract says what follows.",
@@ -133,8 +139,8 @@ FLAGS: Final[Mapping[Flag, str]] = {
 
 LABELS: Final[Mapping[Label, str]] = {
     Label.ASSOCIATIONAL: "No cause is claimed.",
-    Label.ECOLOGICAL: "Two sides are joined by stratum and not by person: strata with more of one thing and more of "
-    "another do not tell that the same persons have both.",
+    Label.ECOLOGICAL: "Two sides are joined by stratum, or groups compared, and not persons: strata with more of one "
+    "thing and more of another do not tell that the same persons have both.",
     Label.PROVISIONAL: "A release used was posted before its period's run-out, while records were still coming in.",
     Label.COVERAGE_MISMATCH: "The two sides are not about the same people.",
     Label.MEASURED_AT_SOURCE: "Providers drew the noise themselves, and that it is the plan's rests on their word.",
@@ -146,12 +152,22 @@ UNITS: Final[Mapping[str, str]] = {
     "ratio": "One rate or share divided by another; 1 where both are equal.",
     "confidence": "How sure it is, from 0 to 1.",
     "persons": "Each counted once.",
-    "person-months": "A person counted in each of three months counts three times.",
-    "person-quarters": "A person counted in each of two quarters counts twice.",
-    "person-years": "A person counted in each of two years counts twice.",
+    "persons once a month": "A person counted in each of three months counts three times.",
+    "persons once a quarter": "A person counted in each of two quarters counts twice.",
+    "persons once a year": "A person counted in each of two years counts twice; no person-years of time.",
     "months": "Months.",
+    "whole months": "Months, of which no parts are told.",
     "<unit>": "That which the contract states for the measure.",
 }
+# Counted, so that people read no part of one; as is all in the units that contracts state for their measures.
+WHOLE_UNITS: Final = (
+    "persons",
+    "persons once a month",
+    "persons once a quarter",
+    "persons once a year",
+    "whole months",
+    "<unit>",
+)
 
 
 def codebook() -> Codebook:
@@ -159,7 +175,7 @@ def codebook() -> Codebook:
     states = [Word(state, meaning) for state, meaning in STATES.items()]
     return Codebook(
         columns=COLUMNS,
-        states=(*states, Word(NOT_IDENTIFIED, NOT_IDENTIFIED_MEANING)),
+        states=(*states, Word(NOT_IDENTIFIED, NOT_IDENTIFIED_MEANING), Word(NOT_REACHED, NOT_REACHED_MEANING)),
         flags=tuple(Word(flag, meaning) for flag, meaning in FLAGS.items()),
         labels=tuple(Word(label, meaning) for label, meaning in LABELS.items()),
         units=tuple(Word(unit, meaning) for unit, meaning in UNITS.items()),

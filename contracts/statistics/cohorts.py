@@ -3,14 +3,14 @@
 The periods asked are those in which persons started; their exits are read from all later periods that the grant opens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
 from contracts.parties import Role
-from contracts.periods import Grain
+from contracts.periods import Grain, Period
 from contracts.statistics.answers import Flag, Key
 from contracts.statistics.columns import Shape
 from contracts.statistics.declarations import Need
@@ -19,7 +19,7 @@ from contracts.statistics.questions import Bucket, Filter, Question, buckets_of,
 from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, LifeTable, Rules
 from privacy.arrays import Flags, Floats
-from privacy.cohorts import Exits, LifeTables, Starts, joined, life_tables
+from privacy.cohorts import Exits, LifeTables, Starts, followed_at_all, joined, life_tables
 from privacy.life_tables import Hazards, few_at_risk, hazards_of
 
 MEMBERS = "members"
@@ -40,11 +40,18 @@ FEW = (
     "have no value and the flag few_at_risk; shortly before it a curve lies a little high, since it stops where noise "
     "is low."
 )
+NOT_FOLLOWED = (
+    "Rows with the flag not_followed wait for exits, which are posted {lag} months after they happened: those of who "
+    "started in {cohort} from {first} on, month by month; the feed {feed} ends with {last}."
+)
+ASK_EARLIER = "Nobody is followed yet of those who started in the periods asked: ask for periods up to {cohort}."
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One life table a row. keys: of the rows; hidden: by the small-cell rule (rows x months), where `usable`."""
+    """One life table a row. keys: of the rows; hidden: by the small-cell rule (rows x months), where `usable`;
+    partial: of whose cohorts some are in no life table, be it that their exits are not there; started: whether any
+    cohort of a row is there, followed or not."""
 
     keys: list[Key]
     tables: LifeTables
@@ -52,6 +59,12 @@ class Followed:
     few: Flags
     hidden: Flags
     partial: Flags
+    started: Flags
+
+    @property
+    def waiting(self) -> Flags:
+        """Of whom the starts are there, and the exits are not (rows x months)."""
+        return np.asarray(self.started[:, None] & ~self.tables.followed)
 
     @property
     def hidden_rows(self) -> Flags:
@@ -70,14 +83,19 @@ class Followed:
     def shape(self, question: Question, rules: Rules) -> Shape:
         """Of one figure a row: missing where nobody is followed."""
         missing = np.asarray(~self.tables.followed.any(axis=1))
-        flags = {Flag.PARTIAL_PERIODS: self.partial, Flag.PARTIAL_POOL: np.zeros(len(self.keys), dtype=bool)}
+        flags = {
+            Flag.PARTIAL_PERIODS: self.partial,
+            Flag.PARTIAL_POOL: np.zeros(len(self.keys), dtype=bool),
+            Flag.NOT_FOLLOWED: np.asarray(self.waiting.all(axis=1)),
+        }
         return Shape(self.keys, missing, flags, question.confidence, rules.mask_below, question.explain)
 
     def shape_to_last(self, question: Question, rules: Rules) -> Shape:
-        """The same, each key with the number of months that it reaches; of hidden rows those that it could."""
+        """The same, each key with the number of months that it reaches, if any; of hidden rows those that it could."""
         followed = self.tables.followed.sum(axis=1)
         reached = np.where(self.hidden_rows, followed, self.last)
-        keys = [key | {MONTHS: str(int(months))} for key, months in zip(self.keys, reached, strict=True)]
+        named = [{MONTHS: str(int(months))} if months else {} for months in reached]
+        keys = [key | month for key, month in zip(self.keys, named, strict=True)]
         return replace(self.shape(question, rules), keys=keys)
 
     def shape_by_month(self, question: Question, rules: Rules) -> Shape:
@@ -86,6 +104,7 @@ class Followed:
         flags = {
             Flag.PARTIAL_PERIODS: np.repeat(self.partial, len(months)),
             Flag.PARTIAL_POOL: np.zeros(len(self.keys) * len(months), dtype=bool),
+            Flag.NOT_FOLLOWED: self.waiting.ravel(),
         }
         return replace(
             self.shape(question, rules),
@@ -109,8 +128,13 @@ def _cut_starts(question: Question, feed: FeedTerms) -> Question:
 
 def _cut_exits(question: Question, feed: FeedTerms) -> Question:
     """From the first cohort asked to the last period that the grant opens."""
+    periods = _exit_periods(question, feed)
+    return replace(_cut_starts(question, feed), periods=f"{periods[0]}..{periods[-1]}")
+
+
+def _exit_periods(question: Question, feed: FeedTerms) -> list[Period]:
     first, last = selected_periods(question, feed)[0], selected_periods(replace(question, periods=None), feed)[-1]
-    return replace(_cut_starts(question, feed), periods=f"{first}..{last}")
+    return [Period(Grain.MONTH, index) for index in range(first.index, last.index + 1)]
 
 
 STARTS = Need(
@@ -137,9 +161,28 @@ def events_of(feed: FeedTerms) -> tuple[str, ...] | None:
     return None if reasons is None else tuple(reason for reason in reasons if reason not in CENSORING)
 
 
-def notes_of(feed: FeedTerms) -> tuple[str, ...]:
-    censoring = [reason for reason in feed.vocabularies.get(REASON, ()) if reason in CENSORING]
-    return (NOTE, FEW, *((CENSORED.format(reasons=" or ".join(censoring)),) if censoring else ()))
+def notes_of(question: Question, slices: tuple[Slice, ...], followed: Followed) -> tuple[str, ...]:
+    starting, exiting = slices
+    censoring = [reason for reason in exiting.feed.vocabularies.get(REASON, ()) if reason in CENSORING]
+    censored = (CENSORED.format(reasons=" or ".join(censoring)),) if censoring else ()
+    return (NOTE, FEW, *censored, *_waiting(question, starting, exiting, followed))
+
+
+def _waiting(question: Question, starting: Slice, exiting: Slice, followed: Followed) -> Iterator[str]:
+    """When exits come, and of whom there are some."""
+    if not followed.waiting.any():
+        return
+    feed, cohorts = exiting.feed, selected_periods(question, starting.feed)
+    lag = feed.known_after_months or 0
+    first = Period(Grain.MONTH, cohorts[-1].index + lag)
+    yield NOT_FOLLOWED.format(lag=lag, cohort=cohorts[-1], first=first, feed=feed.name, last=feed.periods.last)
+    read = _exit_periods(question, feed)
+    lacking = exiting.missing.reshape(len(read), -1)[:, 0]
+    posted = [period for period, lacks in zip(read, lacking, strict=True) if not lacks]
+    if posted and not followed.tables.followed.any():
+        earlier = Period(Grain.MONTH, posted[-1].index - lag)
+        if earlier in starting.feed.periods:
+            yield ASK_EARLIER.format(cohort=earlier)
 
 
 def follow(
@@ -157,9 +200,12 @@ def follow(
     hazards = hazards_of(tables)
     keys = [key for bucket in buckets for key in _keys(question, starting, strata, bucket)]
     covered = [[bool(starts.covered[each.index - first]) for each in bucket.periods] for bucket in buckets]
-    partial = [0 < sum(each) < bucket.length for each, bucket in zip(covered, buckets, strict=True)]
+    in_tables = followed_at_all(starts, exits)
+    counts = [sum(bool(in_tables[each.index - first]) for each in bucket.periods) for bucket in buckets]
+    partial = [0 < count < bucket.length for count, bucket in zip(counts, buckets, strict=True)]
     hidden = _hidden(tables, hazards, rules.mask_below)
-    return Followed(keys, tables, hazards, few_at_risk(tables), hidden, np.repeat(np.array(partial), strata))
+    rows = [np.repeat(np.array(each), strata) for each in (partial, [any(each) for each in covered])]
+    return Followed(keys, tables, hazards, few_at_risk(tables), hidden, *rows)
 
 
 def _starts(part: Slice, strata: int) -> Starts:

@@ -11,7 +11,7 @@ import numpy as np
 
 from contracts.statistics.answers import Ends, Flag, Key, Row, State, Working
 from contracts.statistics.questions import Question
-from contracts.statistics.slices import Slice
+from contracts.statistics.slices import RestsOn, Slice
 from contracts.terms import Rules
 from privacy.arrays import Flags, Floats
 from privacy.contrasts import Limits, Rate
@@ -20,7 +20,8 @@ from privacy.intervals import Interval
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the columns of an answer share. flags: what to know of a row whatever its value."""
+    """What the columns of an answer share. flags: what to know of a row whatever its value. rests_on: of each row and
+    of each feed behind it, needed only of columns that are compared."""
 
     keys: list[Key]
     missing: Flags
@@ -28,6 +29,7 @@ class Shape:
     confidence: float
     mask_below: int | None
     explain: bool
+    rests_on: Sequence[tuple[RestsOn, ...]] = ()
 
     @classmethod
     def of(cls, question: Question, rules: Rules, *parts: Slice) -> "Shape":
@@ -37,7 +39,8 @@ class Shape:
             Flag.PARTIAL_POOL: np.logical_or.reduce([part.partial_pool for part in parts]),
         }
         missing = np.logical_or.reduce([part.missing for part in parts])
-        return cls(parts[0].keys, missing, flags, question.confidence, rules.mask_below, question.explain)
+        rests_on = list(zip(*(part.rests_on for part in parts), strict=True))
+        return cls(parts[0].keys, missing, flags, question.confidence, rules.mask_below, question.explain, rests_on)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ from privacy.contrasts import Limits, difference
 
 CHANGE = "_change"
 NOTE = (
-    "A change is the figure less that of the stretch of time of the same length right before. A row whose stretch, or "
-    "the one before, is not covered as the other is has the flag not_comparable."
+    "A change is the figure less that of the stretch of time right before: by month, quarter or year the one before, a "
+    "part of it less the same part; else as long a one as was asked."
 )
+INCOMPARABLE = "A row whose stretch, or the one before, is not covered as the other is has the flag not_comparable."
 TOTAL_COVERS = "; of a change: as if other persons were sampled in each stretch, which is the wider where they are not"
 
 
@@ -34,9 +35,8 @@ def against_previous(statistic: Statistic) -> Statistic:
     def compute(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
         half = len(slices) // 2
         now, before = (statistic.compute(question, terms, part) for part in (slices[:half], slices[half:]))
-        comparable = comparable_rows(slices[:half], slices[half:])
-        columns = [*now.columns, *changes(now.columns, before.columns, comparable)]
-        return Computed(columns, now.labels, (*now.notes, NOTE))
+        columns = [*now.columns, *changes(now.columns, before.columns)]
+        return Computed(columns, now.labels, (*now.notes, NOTE, INCOMPARABLE))
 
     figures = tuple(
         Figure(figure.name + CHANGE, figure.unit, f"{figure.name} less that of the stretch before")
@@ -52,24 +52,25 @@ def against_previous(statistic: Statistic) -> Statistic:
     )
 
 
-def comparable_rows(now: Sequence[Slice], before: Sequence[Slice]) -> Flags:
-    """Rows of which both stretches cover as many periods, by the same providers, in every feed."""
-    same = [a.comparable_with(b) for a, b in zip(now, before, strict=True)]
-    return np.asarray(np.logical_and.reduce(same))
-
-
-def changes(now: Sequence[Column], before: Sequence[Column], comparable: Flags) -> list[Column]:
+def changes(now: Sequence[Column], before: Sequence[Column]) -> list[Column]:
     """The differences of the columns that can be compared."""
     return [
-        _change(a, b, difference(a.limits(), b.limits()), _total(a, b), ~_stretched(comparable, len(a.values)))
+        _change(a, b, difference(a.limits(), b.limits()), _total(a, b))
         for a, b in zip(now, before, strict=True)
         if a.limits is not None and b.limits is not None
     ]
 
 
-def _stretched(comparable: Flags, rows: int) -> Flags:
-    """For a figure whose feed was cut otherwise than the answer: the same of each stretch of time, which is first."""
-    return comparable[np.arange(rows) * len(comparable) // max(rows, 1)]
+def _incomparable(now: Column, before: Column) -> Flags:
+    """Rows of which the two stretches do not cover the same part, by the same providers, in each of the figure's own
+    feeds: those beside it in a joint table may be cut into other stretches, and do not count."""
+    pairs = zip(now.shape.rests_on, before.shape.rests_on, strict=True)
+    return np.array([a != b or not all(a) for a, b in pairs], dtype=bool)
+
+
+def _summed(now: float | None, before: float | None) -> float | None:
+    """The variance of the noise of a difference: releases of different periods are drawn independently."""
+    return None if now is None or before is None else now + before
 
 
 def _total(now: Column, before: Column) -> Limits | None:
@@ -78,14 +79,16 @@ def _total(now: Column, before: Column) -> Limits | None:
     return difference(now.total_limits(), before.total_limits())
 
 
-def _change(now: Column, before: Column, noise: Limits, total: Limits | None, incomparable: Flags) -> Column:
+def _change(now: Column, before: Column, noise: Limits, total: Limits | None) -> Column:
     least, most = (-1.0, 1.0) if now.unit == "share" else (-np.inf, np.inf)
 
     def working(i: int) -> Working:
         a, b = now.values[i], before.values[i]
         if a is None or b is None:
             return Working("one of the two has no value", (), None, None, None)
-        return Working(f"{number(a)} - {number(b)} = {number(a - b)}", (), None, None, None)
+        variance = _summed(now.working(i).variance, before.working(i).variance)
+        sd = None if variance is None else variance**0.5
+        return Working(f"{number(a)} - {number(b)} = {number(a - b)}", (), None, variance, sd)
 
     return Column(
         replace(now.shape, missing=now.shape.missing | before.shape.missing),
@@ -98,5 +101,5 @@ def _change(now: Column, before: Column, noise: Limits, total: Limits | None, in
         total=None if total is None else total.within(least, most),
         limits=lambda: noise,
         total_limits=None if total is None else lambda: total,
-        flags={Flag.NOT_COMPARABLE: incomparable},
+        flags={Flag.NOT_COMPARABLE: _incomparable(now, before)},
     )

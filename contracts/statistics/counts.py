@@ -12,9 +12,10 @@ NOISE_OF_COUNTS = "privacy noise only: the estimand is the number in the posted 
 
 
 def unit_of(feed: FeedTerms, measure: str) -> str:
-    """A person counted in each of several periods is counted in each: the unit says so. A life table counts it once."""
+    """A person who is in several periods is counted in each: the unit says so. No person-years, which are a length of
+    time. A life table counts a person once."""
     unit = feed.measures[measure].unit
-    return f"person-{feed.grain}s" if unit == "persons" and feed.life_table is None else unit
+    return f"persons once a {feed.grain}" if unit == "persons" and feed.life_table is None else unit
 
 
 def _compute(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:

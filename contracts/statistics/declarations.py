@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.parties import Role
-from contracts.statistics.answers import Label
+from contracts.statistics.answers import ECOLOGICAL_WARNING, Label
 from contracts.statistics.columns import Column
 from contracts.statistics.questions import Compare, Question
 from contracts.statistics.slices import Slice
@@ -102,12 +102,15 @@ class Statistic:
     """A named estimand.
 
     figures: what its answers hold. interval_method: how intervals are made, with its source.
-    own_dimensions: dimensions that the estimand itself uses, so that nobody can ask by or filter them.
+    own_dimensions: dimensions that the estimand itself uses, so that nobody can ask by or filter them. rows_by: those
+    of them that its rows go by anyhow.
+    warning: what its answers say first where they are ecological.
     same_periods: the feeds are divided by one another, so both sides rest on the periods that both cover.
     finer_beside: those after the first may be of a finer grain; they meet over whole periods of the first.
     whole_pools: rests only on periods that every provider of a feed has posted, since a part would be misleading.
     settled_only: leaves out periods of which a release is provisional. every_period: rests on all periods asked, or
     there is no answer.
+    period_of_contract: about a period that the contract names, so that no grain of time has to be granted for it.
     before: is computed from the stretch right before each one asked, too: the slices of that follow the others.
     choosable: which of `needs` lets the question choose measures; None where the estimand fixes them.
     all_choosable: each of them does.
@@ -133,11 +136,14 @@ class Statistic:
     compute: Compute
     label: Label = Label.ASSOCIATIONAL
     own_dimensions: tuple[str, ...] = ()
+    rows_by: tuple[str, ...] = ()
+    warning: str = ECOLOGICAL_WARNING
     same_periods: bool = False
     finer_beside: bool = False
     whole_pools: bool = False
     settled_only: bool = False
     every_period: bool = False
+    period_of_contract: bool = False
     before: bool = False
     choosable: int | None = None
     all_choosable: bool = False

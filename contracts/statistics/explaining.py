@@ -74,7 +74,7 @@ def explain(asker: str, granted: Sequence[str], slices: Sequence[Slice], rows: S
     """granted: the statistics that the contract grants the asker; without counts the parts of a rate stay out."""
     used = {release.id: release for part in slices for release in part.releases}
     parts_shown = COUNTED in granted
-    at_source = [part.feed.name for part in slices if part.feed.measured is Measured.SOURCE]
+    at_source = list(dict.fromkeys(part.feed.name for part in slices if part.feed.measured is Measured.SOURCE))
     return Explanation(
         releases=tuple(
             ReleaseUsed(
@@ -88,8 +88,10 @@ def explain(asker: str, granted: Sequence[str], slices: Sequence[Slice], rows: S
             # By id, not as posted: who came first is nobody else's business.
             for release in sorted(used.values(), key=lambda release: (release.feed, release.period, release.id))
         ),
+        # Each once, though the periods before, and each side of a joint answer, may be of the same feed.
         plans=tuple(
-            PlanUsed(part.feed.name, part.feed.get_plan().draws, part.feed.get_plan().charge_nano) for part in slices
+            PlanUsed(feed.name, feed.get_plan().draws, feed.get_plan().charge_nano)
+            for feed in {part.feed.name: part.feed for part in slices}.values()
         ),
         rows=tuple(
             RowExplained(row.key, row.figure, row.state, row.working and _as_granted(row.working, parts_shown))

@@ -24,6 +24,11 @@ BRANDS_MEASURES = Figure("<measure>", "<unit>", "the brand's measures")
 PAYERS_SIDES = (PDC_POOLED.name, "adherence_rate", "pdc_mean", "utilisation_rate", "cost_pmpm", COUNTS.name)
 
 
+def _complete(asked: Asked) -> Question:
+    """Of what the payers' side is where the question does not say."""
+    return replace(asked.question, of=asked.question.of or PDC_POOLED.name)
+
+
 def _joint_table_of(asked: Asked) -> Statistic:
     """The joint table whose payers' side is what the question says."""
     question = asked.question
@@ -171,6 +176,7 @@ JOINT_TABLE = Statistic(
     choosable=1,
     subjects=PAYERS_SIDES,
     of_granted=True,
+    complete=_complete,
     derive=_joint_table_of,
 )
 

@@ -18,7 +18,8 @@ from privacy.arrays import Flags, Floats
 PERSONS = "persons"
 NOTE = (
     "Suppressed: the contract's small-cell rule, /rules/small_cells, hides noisy figures of few persons. It is a rule "
-    "of display, not the protection of anyone, which is the noise; what is hidden here may follow from other answers."
+    "of display, not the protection of anyone, which is the noise; what is hidden here may follow from what is shown "
+    "beside it, since parts add up to their whole, and from other answers."
 )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
+
 from contracts.parties import Role
 from contracts.statistics.adherence import BAND, edges_of, is_a_band
 from contracts.statistics.columns import Column, Shape
@@ -23,6 +25,7 @@ MEMBERS = "members"
 BASIS_POINTS = "pdc_basis_points"
 WHOLE = 10_000
 PERCENT = 100
+IN_BAND = "share_in_band"
 NO_HISTOGRAM = (
     "There is no total interval: how far persons differ, which sampling needs, is not in sums; a feed with "
     f"{BAND} has it."
@@ -75,13 +78,21 @@ def _pdc_distribution(question: Question, terms: Terms, slices: tuple[Slice, ...
     (part,) = slices
     shape = Shape.of(question, terms.rules, part)
     whole = make_figure(part, MEMBERS, terms.rules)
-    return Computed([_share_of(shape, terms.rules, part, whole, *figure) for figure in _shares_shown(part.feed)])
+    columns = [_share_of(shape, terms.rules, part, whole, *figure) for figure in _shares_shown(part.feed)]
+    return Computed(_without_differences(columns))
+
+
+def _without_differences(columns: Sequence[Column]) -> list[Column]:
+    """Where a band is hidden, no share from a band up is shown of its row: of two of them, or of one and the shares
+    above it, the difference is what is hidden. Those that would tell no more than the bands shown go with them."""
+    some = np.logical_or.reduce([column.hidden for column in columns if column.name == IN_BAND])
+    return [column if column.name == IN_BAND else replace(column, hidden=column.hidden | some) for column in columns]
 
 
 def _shares_shown(feed: FeedTerms) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Figure, band, and the bands whose members are counted. From the lowest edge up that is all: no figure."""
     bands = sorted(feed.vocabularies[BAND], key=edges_of)
-    yield from (("share_in_band", band, (band,)) for band in bands)
+    yield from ((IN_BAND, band, (band,)) for band in bands)
     yield from (("share_from_band_up", band, tuple(bands[place:])) for place, band in enumerate(bands) if place)
 
 
@@ -156,8 +167,12 @@ PDC_DISTRIBUTION = Statistic(
         ),
     ),
     figures=(
-        Figure("share_in_band", "share", f"share of members in the {BAND} of the row"),
-        Figure("share_from_band_up", "share", f"share of members in the {BAND} of the row or a higher one"),
+        Figure(IN_BAND, "share", f"share of members in the {BAND} of the row"),
+        Figure(
+            "share_from_band_up",
+            "share",
+            f"share of members in the {BAND} of the row or a higher one; hidden where the small-cell rule hides a band",
+        ),
     ),
     interval_method=FIELLER,
     interval_covers="privacy noise: the shares of the posted members themselves (Fieller), each share on its own",
@@ -167,5 +182,6 @@ PDC_DISTRIBUTION = Statistic(
     ),
     compute=_pdc_distribution,
     own_dimensions=(BAND,),
+    rows_by=(BAND,),
     most_figures=_how_many,
 )

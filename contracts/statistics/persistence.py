@@ -44,7 +44,7 @@ def _persistence_curve(question: Question, terms: Terms, slices: tuple[Slice, ..
         _median(question, terms.rules, followed, curve, bands),
         _restricted_mean(question, terms.rules, followed),
     ]
-    return Computed(columns, notes=(*notes_of(exits), BAND))
+    return Computed(columns, notes=(*notes_of(question, slices, followed), BAND))
 
 
 def _pointwise(question: Question, rules: Rules, followed: Followed, curve: Curve) -> Column:
@@ -93,17 +93,18 @@ def _banded(question: Question, rules: Rules, followed: Followed, curve: Curve, 
 def _median(question: Question, rules: Rules, followed: Followed, curve: Curve, bands: Sequence[Interval]) -> Column:
     usable = followed.hazards.usable
     median = first_at_most_half(never_rising(curve, usable), usable)
+    not_reached = np.asarray(usable.any(axis=1) & ~np.isfinite(median))
     noise, total = (_half_reached(each, usable) for each in bands)
     return Column(
         followed.shape(question, rules),
         "median_months",
-        "months",
+        "whole months",
         [float(month) if np.isfinite(month) else None for month in median],
         noise,
         followed.hidden_rows,
         lambda i: Working("the first month by which persistence_band is at most 1/2", (), None, None, None),
         total=total,
-        flags={Flag.FEW_AT_RISK: followed.few_rows},
+        flags={Flag.FEW_AT_RISK: followed.few_rows, Flag.NOT_REACHED: not_reached},
     )
 
 
@@ -178,7 +179,7 @@ PERSISTENCE_CURVE = Statistic(
     figures=(
         Figure("persistence", "share", "share still on treatment after months_since_start months"),
         Figure("persistence_band", "share", "the same as a curve that never rises; its intervals hold together"),
-        Figure("median_months", "months", "first month by which at most half are on treatment"),
+        Figure("median_months", "whole months", "first month by which at most half are on treatment"),
         Figure("restricted_mean_months", "months", "mean months on treatment within the first months_since_start"),
     ),
     interval_method=(

@@ -1,6 +1,6 @@
 """A question, and the part of one feed that it selects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import prod
@@ -30,7 +30,8 @@ class Question:
     periods: `2025-01..2025-12`, `2025-Q1`, `2025`; None for all. feeds, measures: where a statistic lets choose.
     as_of: which measurement of restated periods. explain: say how each figure was reckoned. purpose: what the answer is
     for; None for the contract's own. version: the contract version that it is meant for; None for the one in force.
-    within: the days that the asker's grant is about, which "all periods" then means; None for all.
+    within: the days that the asker's grant is about, which "all periods" then means; None for all. grains: those of
+    time by which periods may be told apart; None for any.
     of: which statistic this one is about, as a trend is. compare: with what each figure is compared; None for nothing.
     standard: by which of the contract's public weights; None where it has one that fits.
     """
@@ -47,6 +48,7 @@ class Question:
     purpose: str | None = None
     version: int | None = None
     within: Stretch | None = None
+    grains: tuple[Grain, ...] | None = None
     of: str | None = None
     compare: Compare | None = None
     standard: str | None = None
@@ -70,20 +72,56 @@ class Question:
 class Bucket:
     """A stretch of time that an answer shows as one. key is None where the answer does not go by time.
 
-    periods: those asked. length: how many make it whole, whether asked and in the contract or not.
+    periods: those asked. length: how many make it whole, whether asked and in the contract or not. moved: how many
+    periods earlier it is than the stretch that it is compared with.
     """
 
     key: str | None
     periods: tuple[Period, ...]
     length: int
+    moved: int = 0
 
-    def before(self, question: "Question", feed: FeedTerms) -> "Bucket":
-        """The stretch of the same length right before it, under the same key: those of its periods that the feed has
-        and the grant allows, which may be none."""
-        moved = (Period(period.grain, period.index - self.length) for period in self.periods)
-        within = question.within
-        allowed = (period for period in moved if period in feed.periods and (within is None or period in within))
-        return replace(self, periods=tuple(allowed))
+    def before(self, question: "Question", feed: FeedTerms, coarsest: Grain) -> "Bucket":
+        """The stretch of the same length right before it, under the same key: each period moved by the whole length, so
+        that a part of a year is beside the same months. Those that the feed has and the grant allows; it may be none.
+
+        coarsest: of the feeds of the answer, so that all of them are moved alike.
+        """
+        length, within = self._length_moved(question, feed, coarsest), question.within
+
+        def is_there(period: Period) -> bool:
+            return period in feed.periods and (within is None or period in within)
+
+        moved = (Period(period.grain, period.index - length) for period in self.periods)
+        found = tuple(filter(is_there, moved))
+        told = found if _can_be_told(found, is_there, question.grains) else ()
+        return replace(self, periods=told, moved=length)
+
+    def _length_moved(self, question: "Question", feed: FeedTerms, coarsest: Grain) -> int:
+        """In periods of the feed: a whole one of the grain asked by; of the days named, rounded up to whole periods of
+        the coarsest feed; or all there is, before which nothing is."""
+        if self.key is not None:
+            return self.length
+        asked = days_asked(question)
+        if asked is None:
+            return len(feed.periods)
+        first, last = (day.year * 12 + day.month for day in (asked.first, asked.last))
+        months = Period(coarsest, 0).length_in(Grain.MONTH)
+        return -((first - last - 1) // months) * Period(coarsest, 0).length_in(feed.grain)
+
+
+def _can_be_told(found: tuple[Period, ...], is_there: Callable[[Period], bool], grains: Sequence[Grain] | None) -> bool:
+    """Whether an answer by one of the grains could tell these periods apart from the others that are there."""
+    if grains is None or not found:
+        return True
+    own, order = found[0].grain, list(Grain)
+    for grain in grains:
+        if order.index(grain) <= order.index(own):
+            return True
+        wholes = {period.rolled_up_to(grain) for period in found}
+        if all(period in found or not is_there(period) for whole in wholes for period in whole.parts(own)):
+            return True
+    return False
 
 
 def strata_of(question: Question, feed: FeedTerms) -> int:
@@ -110,9 +148,12 @@ def days_asked(question: Question) -> Stretch | None:
         return None
     first, dots, last = question.periods.partition("..")
     try:
-        return Stretch(parse_any(first).first_day, parse_any(last if dots else first).last_day)
+        asked = Stretch(parse_any(first).first_day, parse_any(last if dots else first).last_day)
     except NotAPeriod:
         raise NotAPeriod("periods read 2025, 2025-Q1, 2025-03, or two of them with .. between") from None
+    if asked.first > asked.last:
+        raise NotAPeriod(f"the first is after the last; the other way round it reads {last}..{first}")
+    return asked
 
 
 def buckets_of(question: Question, periods: Sequence[Period]) -> tuple[Bucket, ...]:

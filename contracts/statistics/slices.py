@@ -23,6 +23,8 @@ Vectors = Mapping[str, Vector]
 # Of one release, the vectors of these names; and by id, of these releases.
 ReadVectors = Callable[[Sequence[str]], Vectors]
 LoadReleases = Callable[[Sequence[str]], dict[str, ReadVectors]]
+# Of each period covered, in their order: which it is, or is compared with, and who is pooled.
+RestsOn = tuple[tuple[int, frozenset[str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Slice:
         self.feed = feed
         self._providers = providers
         self._pools = pools
-        self._tables: dict[tuple[int, str], FittedTable] = {}
+        self._tables: dict[str, FittedTable] = {}
 
     @property
     def keys(self) -> list[Key]:
@@ -101,11 +103,11 @@ class Slice:
         """Periods pooled in each row."""
         return self._per_row([len(pool.covered) for pool in self._pools]).astype(np.float64)
 
-    def comparable_with(self, other: "Slice") -> Flags:
-        """Rows whose stretch here and in the other slice, which is cut alike, rest on as many periods and, in each of
-        them, on the same providers."""
-        pairs = zip(self._pools, other._pools, strict=True)
-        return self._per_row([_who_posted(a) == _who_posted(b) and bool(a.releases) for a, b in pairs])
+    @property
+    def rests_on(self) -> list[RestsOn]:
+        """Of each row."""
+        strata = strata_of(self._question, self.feed)
+        return [found for pool in self._pools for found in [_who_posted(pool)] * strata]
 
     @property
     def releases(self) -> list[ReleaseRecord]:
@@ -113,18 +115,16 @@ class Slice:
 
     def estimate(self, measure: str, narrowed: Filter | None = None) -> Estimate:
         """Sums of a measure over each row's cells. narrowed: a statistic's own restriction of dimensions."""
-        groups = groups_of(self._question, self.feed, narrowed or {})
-        tables = [self._table(i, measure) for i in range(len(self._pools))]
-        values = [self._in_order(table.sums(groups)) for table in tables]
-        variances = [self._in_order(table.variance(groups)) for table in tables]
-        fitted = self._per_row([not table.on_lattice for table in tables])
-        return Estimate(np.concatenate(values), np.concatenate(variances), fitted)
+        groups, table = groups_of(self._question, self.feed, narrowed or {}), self._table(measure)
+        values = self._in_order(table.sums(groups))
+        return Estimate(
+            values.ravel(), self._scaled(table.variance(groups)), np.full(values.size, not table.on_lattice)
+        )
 
     def covariance(self, measure: str, left: Filter, right: Filter) -> Floats:
         """Noise covariance of two sums of one measure, row by row. Different measures are independent."""
         a, b = (groups_of(self._question, self.feed, narrowed) for narrowed in (left, right))
-        parts = [self._in_order(self._table(i, measure).covariance(a, b)) for i in range(len(self._pools))]
-        return np.concatenate(parts)
+        return self._scaled(self._table(measure).covariance(a, b))
 
     def covariances_with(self, measure: str, weights: Floats, narrowed: Filter | None = None) -> Floats:
         """Noise covariance of every row's sum with one weighted sum of all the rows. weights: one entry a row.
@@ -132,15 +132,15 @@ class Slice:
         Rows of different stretches of time rest on different releases, so they have none.
         """
         groups = groups_of(self._question, self.feed, narrowed or {})
-        parts = [
-            self._in_order(self._table(i, measure).covariances_with(groups, self._as_table(rows, groups)))
-            for i, rows in enumerate(np.split(weights, len(self._pools)))
-        ]
-        return np.concatenate(parts)
+        return self._scaled(self._table(measure).covariances_with(groups, self._as_tables(weights, groups)))
 
     def finer(self, dimensions: Sequence[str]) -> "Slice":
         """The same releases by these dimensions as well, which then come last in every row."""
         return self._by((*self._question.by, *dimensions))
+
+    def coarser(self, by: Sequence[str]) -> "Slice":
+        """The same releases by no more than these, which are among those asked."""
+        return self._by(tuple(by))
 
     def together(self) -> "Slice":
         """The same releases by time alone: each row is the sum of all those of its stretch."""
@@ -154,14 +154,8 @@ class Slice:
         """
         groups = groups_of(self._question, self.feed, {})
         axes = [self.feed.dimensions.index(self.feed.own_of(name)) for name in over]
-        pools = len(self._pools)
-        parts = [
-            self._table(i, measure).combined_covariance(
-                groups, self._as_table(first, groups), self._as_table(second, groups), axes
-            )
-            for i, (first, second) in enumerate(zip(np.split(left, pools), np.split(right, pools), strict=True))
-        ]
-        return np.concatenate([self._in_order(part) for part in parts])
+        first, second = (self._as_tables(weights, groups) for weights in (left, right))
+        return self._scaled(self._table(measure).combined_covariance(groups, first, second, axes))
 
     def coverage(self, *, compared: bool = False) -> Coverage:
         """compared: what it covers is the stretch before the one asked."""
@@ -176,29 +170,40 @@ class Slice:
         return other
 
     def _in_order(self, sums: Floats) -> Floats:
-        """Flatten sums with one axis a dimension of the feed into rows, in the order asked."""
-        return sums.transpose(self._axes()).ravel()
-
-    def _as_table(self, rows: Floats, groups: Sequence[Floats]) -> Floats:
-        """The other way round: rows of one stretch of time as a table with one axis a dimension of the feed."""
+        """Sums with one axis a dimension of the feed, the last ones, as lists in the order asked: one a stretch of
+        time, or a single one for all of them."""
         axes = self._axes()
-        return rows.reshape([len(groups[axis]) for axis in axes]).transpose(np.argsort(axes))
+        before = sums.ndim - len(axes)
+        return sums.transpose([*range(before), *(before + axis for axis in axes)]).reshape(
+            len(sums) if before else 1, -1
+        )
+
+    def _scaled(self, noise: Floats) -> Floats:
+        """Variances of one release, for those that each stretch of time adds up: row by row."""
+        counts = [max(1, len(pool.releases)) for pool in self._pools]
+        return (np.array(counts, dtype=np.float64)[:, None] * self._in_order(noise)).ravel()
+
+    def _as_tables(self, rows: Floats, groups: Sequence[Floats]) -> Floats:
+        """The other way round: rows as tables with one axis a dimension of the feed, one a stretch of time."""
+        axes = self._axes()
+        tables = rows.reshape([len(self._pools), *(len(groups[axis]) for axis in axes)])
+        return tables.transpose([0, *(1 + np.argsort(axes))])
 
     def _axes(self) -> list[int]:
         """The feed's dimensions as a row has them: those asked in the order asked, then the others, summed over."""
         first = [self.feed.dimensions.index(self.feed.own_of(name)) for name in self._question.dimensions]
         return [*first, *(axis for axis in range(len(self.feed.dimensions)) if axis not in first)]
 
-    def _table(self, index: int, measure: str) -> FittedTable:
-        if (index, measure) not in self._tables:
-            pool = self._pools[index]
+    def _table(self, measure: str) -> FittedTable:
+        """Of each stretch of time one table, with the variances of a single release: all are of one plan."""
+        if measure not in self._tables:
             draws = self.feed.get_plan().draws_of(measure)
+            lengths = {draw.name: _entries(self.feed, draw.margin) for draw in draws}
             # A missing bucket is fitted to zeros so that arrays keep their shape; its rows are never shown.
-            sums = pool.sums({draw.name: _entries(self.feed, draw.margin) for draw in draws})
-            count = max(1, len(pool.releases))
-            noisy = [(draw, sums[draw.name], draw.variance * count) for draw in draws]
-            self._tables[index, measure] = fit(self.feed.shape, self.feed.dimensions, noisy)
-        return self._tables[index, measure]
+            sums = [pool.sums(lengths) for pool in self._pools]
+            noisy = [(draw, np.stack([each[draw.name] for each in sums]), draw.variance) for draw in draws]
+            self._tables[measure] = fit(self.feed.shape, self.feed.dimensions, noisy)
+        return self._tables[measure]
 
     def _per_row(self, per_pool: Sequence[float]) -> Flags:
         return np.repeat(np.array(per_pool), strata_of(self._question, self.feed))
@@ -221,12 +226,13 @@ def cut_slice(
     return Slice(question, feed, providers, pools)
 
 
-def _who_posted(pool: _Pool) -> list[frozenset[str]]:
-    """Of each period covered, in their order, who is pooled."""
+def _who_posted(pool: _Pool) -> RestsOn:
     found: dict[str, set[str]] = {}
     for release in pool.releases:
         found.setdefault(release.period, set()).add(release.provider)
-    return [frozenset(found[period]) for period in sorted(found)]
+    bucket = pool.bucket
+    covered = [period for period in bucket.periods if str(period) in found]
+    return tuple((period.index + bucket.moved, frozenset(found[str(period)])) for period in covered)
 
 
 def coverage_of(

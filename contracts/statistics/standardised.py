@@ -223,7 +223,10 @@ def _difference_column(
 ) -> Column:
     times = rows.rows // pools
     together = [value for value in all_.values for _ in range(times)]
-    values = [None if a is None or b is None else a - b for a, b in zip(each.values, together, strict=True)]
+    values = [
+        None if a is None or b is None else a - b if times > 1 else 0.0
+        for a, b in zip(each.values, together, strict=True)
+    ]
     scale = each.quotient.scale
     noise = _scaled(_less(each.noise, all_.noise, rows, pools), scale)
     total = None
@@ -260,4 +263,11 @@ def _less(left: Sum, right: Sum, rows: Stratified, pools: int) -> Limits:
     (mine, _), (theirs, _) = left.terms[0], right.terms[0]
     shared = noise + shared_sampling(mine, theirs)
     correlation = correlation_of(shared, covariance_of(left, left), np.repeat(variance, times))
-    return difference(left.limits, whole, correlation=correlation)
+    found = difference(left.limits, whole, correlation=correlation)
+    return found if times > 1 else _nothing(found)
+
+
+def _nothing(found: Limits) -> Limits:
+    """The only row of its stretch is all of it: what the two differ by is 0 for certain, where there is any."""
+    point, lower, upper = (np.where(found.known, 0.0, ends) for ends in (found.point, found.lower, found.upper))
+    return Limits(point, lower, upper, found.known)

@@ -63,7 +63,7 @@ class Leaving:
             total=total,
             flags={Flag.FEW_AT_RISK: followed.few_rows},
         )
-        return Computed([column], notes=notes_of(slices[1].feed))
+        return Computed([column], notes=notes_of(question, slices, followed))
 
     def of_counts(self, question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
         """Of persons and periods; the two measures are noised independently."""
@@ -91,6 +91,7 @@ class Leaving:
             formula=f"sum of {self.measure} / sum of {MEMBERS}",
             source="none: a share",
             needs=(self.share,),
+            figures=(Figure(self.statistic, "share", f"{MEMBERS} with {self.measure} in the period / {MEMBERS}"),),
             interval_method=FIELLER,
             total_interval_covers=(
                 "privacy noise and sampling: the share behind them, the sampling term times the number of periods "

@@ -22,6 +22,7 @@ from privacy.targets import confidence_reached, target_variance
 # Shares of the posted members, as quotients of sums of one release's cells: of these it is known how sure they are.
 SUBJECTS: Final = ("adherence_rate", "pdc_mean", "pdc_pooled")
 CONFIDENCE: Final = "confidence"
+TARGET: Final = "target"
 OUTCOMES: Final = (Flag.MET, Flag.NOT_MET, Flag.UNDECIDED)
 NO_CLAUSE: Final = "The contract settles on nothing: it has no settlement clause, so there is no target to assess."
 
@@ -60,7 +61,8 @@ def _derive(asked: Asked) -> Statistic:
     if faults:
         raise QuestionInvalid("The contract says what it settles on, and this asks for something else.", faults=faults)
     subject = asked.get(clause.statistic)
-    settled = replace(asked, question=replace(asked.question, statistic=subject.name))
+    feeds = () if clause.feed is None else (clause.feed,)
+    settled = replace(asked, question=replace(asked.question, statistic=subject.name, feeds=feeds))
     return _assessment_of(subject if subject.derive is None else subject.derive(settled), clause)
 
 
@@ -73,7 +75,8 @@ def _unfixed(question: Question, clause: Settlement) -> list[Fault]:
         "/periods": question.periods not in (None, str(clause.period)),
         "/as_of": question.as_of not in (LATEST, FINAL),
     }
-    fixed = f"{clause.statistic} over {clause.period}, as of {clause.as_of}, of all that is posted"
+    posted = "all that is posted" if clause.feed is None else f"all of {clause.feed}"
+    fixed = f"{clause.statistic} over {clause.period}, as of {clause.as_of}, of {posted}"
     message = f"the contract settles on {fixed}: leave this out"
     return [Fault(pointer, "fixed_by_contract", message) for pointer, differs in said.items() if differs]
 
@@ -84,7 +87,8 @@ def _assessment_of(subject: Statistic, clause: Settlement) -> Statistic:
         (column,) = (column for column in found.columns if column.name == subject.name)
         if column.rate is None:
             raise AssertionError(f"{subject.name} is no quotient")
-        return Computed([column, _confidence(column, column.rate, clause)], found.labels, (*found.notes, _rule(clause)))
+        columns = [column, _target(column, clause), _confidence(column, column.rate, clause)]
+        return Computed(columns, found.labels, (*found.notes, _rule(clause)))
 
     return replace(
         THRESHOLD_ASSESSMENT,
@@ -106,9 +110,13 @@ def _assessment_of(subject: Statistic, clause: Settlement) -> Statistic:
 def _settling(need: Need, clause: Settlement) -> Need:
     def condition(feed: FeedTerms) -> bool:
         vouched = feed.measured is Measured.SOURCE and not clause.accept_measured_at_source
-        return need.condition(feed) and covers(feed, clause.period) and not vouched
+        meant = clause.feed in (None, feed.name)
+        return meant and need.condition(feed) and covers(feed, clause.period) and not vouched
 
-    text = f"{need.condition_text} that has all of {clause.period}, measured as the settlement clause accepts it"
+    named = "" if clause.feed is None else f"called {clause.feed}"
+    text = (
+        f"{named} {need.condition_text} that has all of {clause.period}, measured as the settlement clause accepts it"
+    )
     return replace(need, condition=condition, condition_text=text.strip())
 
 
@@ -119,6 +127,19 @@ def _rule(clause: Settlement) -> str:
         f"{1 - clause.decide_at} or less; between them undecided, and then the contract says: {clause.undecided}. "
         "A confidence is about the privacy noise alone, and no probability of the rate. Where the rate is just the "
         f"target, met is said with a chance of {1 - clause.decide_at}, and not met with the same."
+    )
+
+
+def _target(column: Column, clause: Settlement) -> Column:
+    """A number of the contract, which is no secret where the rate is hidden."""
+    return Column(
+        column.shape,
+        TARGET,
+        column.unit,
+        [float(clause.target)] * len(column.values),
+        None,
+        np.zeros(len(column.values), dtype=bool),
+        lambda i: Working("the contract's target, /settlement/target", (), None, None, None),
     )
 
 
@@ -160,6 +181,7 @@ THRESHOLD_ASSESSMENT = Statistic(
     needs=(),
     figures=(
         Figure("<statistic>", "share", "the rate that the contract settles on"),
+        Figure(TARGET, "share", "the target that the contract names"),
         Figure(CONFIDENCE, "confidence", "how sure it is, of the noise, that the rate is at least the target"),
     ),
     interval_method="of the rate as of its statistic; the confidence is one-sided, and has no interval",
@@ -169,8 +191,9 @@ THRESHOLD_ASSESSMENT = Statistic(
     # Of some payers, or of a part of the period, another rate would be settled on.
     whole_pools=True,
     every_period=True,
+    period_of_contract=True,
     compares=(),
     complete=_complete,
     derive=_derive,
-    most_figures=lambda question, feeds: 2,
+    most_figures=lambda question, feeds: 3,
 )

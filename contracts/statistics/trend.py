@@ -7,7 +7,7 @@ from contracts.periods import Grain
 from contracts.refusals import Fault, QuestionInvalid
 from contracts.statistics.answers import Flag
 from contracts.statistics.columns import Column
-from contracts.statistics.comparing import CHANGE, TOTAL_COVERS, changes, comparable_rows
+from contracts.statistics.comparing import CHANGE, TOTAL_COVERS, changes
 from contracts.statistics.declarations import Asked, Computed, Figure, Statistic
 from contracts.statistics.fitting import fit_to
 from contracts.statistics.questions import Question
@@ -27,8 +27,12 @@ SUBJECTS: Final = (
     "reporting_rate",
 )
 NOTE: Final = (
-    "A change is the figure less that of the period right before. It is left out, with the flag not_comparable, where "
-    "one of the two does not rest on as many periods, by the same providers, as the other; so it is of a first period."
+    "A change is the figure less that of the period right before, a part of it less the same part; a first period has "
+    "none."
+)
+INCOMPARABLE: Final = (
+    "A change is left out, with the flag not_comparable, where one of the two periods does not rest on the same part, "
+    "in periods of the feed, by the same providers, as the other; so it is of a first period."
 )
 PROVISIONAL_LEFT_OUT: Final = (
     "Periods of which a release was posted before its run-out was over are left out: late records would look like a "
@@ -66,9 +70,8 @@ def _trend_of(subject: Statistic) -> Statistic:
     def compute(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
         half = len(slices) // 2
         now, before = (subject.compute(question, terms, part) for part in (slices[:half], slices[half:]))
-        comparable = comparable_rows(slices[:half], slices[half:])
-        changed = [_comparable_only(column) for column in changes(now.columns, before.columns, comparable)]
-        notes = (*now.notes, NOTE, PROVISIONAL_LEFT_OUT, MANY_CHANGES)
+        changed = [_comparable_only(column) for column in changes(now.columns, before.columns)]
+        notes = (*now.notes, NOTE, INCOMPARABLE, PROVISIONAL_LEFT_OUT, MANY_CHANGES)
         return Computed([*now.columns, *changed], now.labels, notes)
 
     total = subject.total_interval_covers

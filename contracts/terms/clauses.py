@@ -88,7 +88,8 @@ class Rollout:
 class Settlement:
     """What an outcomes-based contract settles on: the rate of the posted members over one period against a target.
 
-    decide_at: the confidence from which it is met, or, of the opposite, not met. undecided: what then holds.
+    decide_at: the confidence from which it is met, or, of the opposite, not met. undecided: what then holds. feed: of
+    which feed; None where only one could answer.
     """
 
     statistic: str
@@ -98,6 +99,7 @@ class Settlement:
     decide_at: Decimal
     undecided: str
     accept_measured_at_source: bool
+    feed: str | None = None
 
 
 def read_rollups(rollups: JsonObject) -> tuple[DimensionRollup, ...]:
@@ -128,6 +130,7 @@ def read_settlement(clause: JsonObject) -> Settlement:
         decide_at=_decimal(clause["decide_at"]),
         undecided=clause["undecided"],
         accept_measured_at_source=bool(clause.get("accept_measured_at_source")),
+        feed=clause.get("feed"),
     )
 
 

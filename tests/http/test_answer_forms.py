@@ -205,4 +205,4 @@ def test_counts_of_several_measures_are_one_long_table(asked: SmallExchange) -> 
     table = parquet(asked.app.test_client().get(path, headers=headers, query_string=query))
 
     assert table.num_rows == 2 * 3
-    assert set(table["unit"].to_pylist()) == {"person-months", "days"}
+    assert set(table["unit"].to_pylist()) == {"persons once a month", "days"}

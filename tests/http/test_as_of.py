@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.cli.answer_text import coverage_text
+from adapters.answers.words import coverage_text
 from contracts.parties import JsonObject
 from tests.http.answers import answer, fills_rows, support_rows, table
 from tests.http.test_bad_input import assert_problem

@@ -18,10 +18,12 @@ import pytest
 
 from adapters.answers.csv_answers import answer_csv
 from adapters.answers.lines import NAMES
+from api.cli.answer_columns import say_side_by_side
 from api.cli.answer_csv import answer_csv_text
 from api.cli.answer_table import say_rows
 from contracts.parties import JsonObject
 from tests.http.test_cli import Console
+from tests.support.answered import asked
 from tests.support.small_exchange import BRAND, CONTRACT, PAYERS, fills, fills_row, small_contract
 from tests.support.small_server import small_server
 
@@ -122,9 +124,39 @@ def test_notes_go_before_the_rows_or_to_standard_error_and_never_among_them(cons
     )
 
 
+def test_what_was_filtered_stands_below_a_table_before_a_csv_and_in_json(console: Console) -> None:
+    words = (
+        "ask",
+        CONTRACT,
+        "counts",
+        "--feed",
+        "fills",
+        "--where",
+        "region:south,region:north,sex:F",
+        "--periods",
+        "2025-01",
+    )
+    only = "Only: region south or north; sex F; 2025-01"
+
+    assert only in console.done(*words).splitlines()
+    assert f"# {only}" in console.done(*words, "--format", "csv", "--with-notes").splitlines()
+    said = json.loads(console.done(*words, "--json"))["question"]
+    assert said == {
+        "by": [],
+        "where": {"region": ["south", "north"], "sex": ["F"]},
+        "periods": "2025-01",
+        "feeds": ["fills"],
+        "measures": [],
+        "compare": None,
+        "of": None,
+        "standard": None,
+    }
+    assert "Only:" not in console.done("ask", CONTRACT, "counts", "--feed", "fills")
+
+
 def test_a_value_that_noise_took_out_of_its_interval_is_noted_in_front_of_a_csv() -> None:
     told = {"estimand": "A rate.", "interval_covers": "noise", "total_interval_covers": None, "notes": ["Said before."]}
-    told |= {"coverage": [], "purpose": "safety", "contract_digest": "00", "releases": []}
+    told |= {"coverage": [], "purpose": "safety", "contract_digest": "00", "releases": [], "question": asked()}
 
     def noted(value: float) -> str:
         return answer_csv_text({**answer(row(value=value)), **told}, with_notes=True).partition("by_")[0]
@@ -137,6 +169,19 @@ def test_a_value_that_noise_took_out_of_its_interval_is_noted_in_front_of_a_csv(
 def test_what_a_contract_grants_is_csv_too(console: Console) -> None:
     lines = lines_of(console.done("ask", CONTRACT, "--format", "csv"))
     assert {line["statistic"]: line["by_at_most"] for line in lines}["counts"] == "3"
+
+
+def test_what_a_contract_grants_is_told_feed_by_feed_in_lines_that_can_be_read(console: Console) -> None:
+    text = console.done("ask", CONTRACT)
+    listed = json.loads(console.done("ask", CONTRACT, "--json"))
+
+    assert max(map(len, text.splitlines())) <= 100
+    joined = " ".join(text.split())
+    assert "Feed fills (of the payer, by month, 2025-01 to 2025-12): by region, sex, month" in joined
+    assert "By at most 3 at once" in joined
+    (fills_feed,) = (feed for feed in listed["feeds"] if feed["name"] == "fills")
+    assert set(fills_feed["measures"]) == {"members", "days_covered", "treatment_days"}
+    assert (listed["standards"], listed["settlement"]) == ([], None)
 
 
 def row(**changes: Any) -> JsonObject:
@@ -190,6 +235,38 @@ def test_a_dimension_with_the_name_of_a_column_gets_one_of_its_own_and_no_line_i
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def joint(region: str, *rows_of_one: JsonObject) -> list[JsonObject]:
+    return [{**each, "key": {"region": region}} for each in rows_of_one]
+
+
+def test_figures_of_a_joint_table_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    pdc = row(figure="pdc_pooled")
+    enrolled = row(figure="enrolled", unit="persons", value=40.0, interval={"lower": 30.5, "upper": 50.5})
+    hidden = {"state": "suppressed", "value": None, "interval": None}
+    rows = joint("north", pdc, enrolled) + joint("south", {**pdc, "flags": ["partial_pool"]}, {**enrolled, **hidden})
+
+    say_side_by_side(rows)
+
+    heading, north, south, below = (" ".join(line.split()) for line in capsys.readouterr().out.splitlines())
+    assert heading == "region pdc_pooled enrolled flags"
+    assert north == "north 0.25 (0.12 to 0.50) 40 (30 to 51)"
+    assert south == "south 0.25 (0.12 to 0.50) suppressed partial pool (pdc_pooled)"
+    assert below == "In brackets: the interval. Units: pdc_pooled share, enrolled persons."
+
+
+def test_what_is_not_alike_or_too_wide_has_a_line_a_figure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = joint("north", row(), row(figure="other")) + joint("south", row())
+    say_side_by_side(rows)
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 3
+
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    say_side_by_side(rows[:2])
+    assert "value" in terminal.getvalue()
 
 
 @pytest.mark.parametrize(

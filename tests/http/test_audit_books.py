@@ -138,7 +138,7 @@ def test_a_question_that_is_refused_gave_no_answer(agreed: SmallExchange) -> Non
 
     assert_problem(agreed.ask(BRAND, "counts", feed="fills"), 409, "nothing-released")
     assert_problem(agreed.ask(BRAND, "counts"), 422, "question-invalid")
-    assert_problem(agreed.ask(BRAND, "median"), 403, "not-granted")
+    assert_problem(agreed.ask(BRAND, "median"), 404, "statistic-not-found")
 
     assert book(agreed, BRAND)["head"] == before
 

@@ -37,7 +37,9 @@ BAD = {
         "pdc_pooled", {"by": "planet"}, "/by", "dimension_unknown", ("region", "sex", "month", "quarter", "year")
     ),
     "a dimension of another feed": Bad("pdc_pooled", {"by": "adherence_band"}, "/by", "dimension_unknown"),
-    "a dimension that one side lacks": Bad("joint_table", {"by": "sex"}, "/by", "dimension_unknown", ("coverage",)),
+    "a dimension that one side lacks": Bad(
+        "joint_table", {"by": "sex"}, "/by", "dimension_unknown", ("together", "by region")
+    ),
     "by payer": Bad("pdc_pooled", {"by": "payer"}, "/by", "dimension_unknown"),
     "an empty name among others": Bad("pdc_pooled", {"by": "region,,sex"}, "/by", "dimension_unknown"),
     "a name of great length": Bad("pdc_pooled", {"by": LONG}, "/by", "dimension_unknown"),
@@ -46,8 +48,8 @@ BAD = {
     "too many dimensions": Bad(
         "counts", FILLS_ONLY | {"by": "region,sex,month,quarter"}, "/by", "too_many_dimensions", ("3",)
     ),
-    "a dimension twice": Bad("pdc_pooled", {"by": "sex,sex"}, "/by", "dimension_repeated"),
-    "two grains": Bad("pdc_pooled", {"by": "month,year"}, "/by", "dimension_repeated"),
+    "a dimension twice": Bad("pdc_pooled", {"by": "sex,sex"}, "/by", "dimension_repeated", ("sex is named twice",)),
+    "two grains": Bad("pdc_pooled", {"by": "month,year"}, "/by", "dimension_repeated", ("month and year",)),
     "a dimension that the statistic itself uses": Bad(
         "adherence_rate", {"by": "adherence_band"}, "/by", "dimension_in_use", ("counts",)
     ),
@@ -59,9 +61,13 @@ BAD = {
         "pdc_pooled", {"where": "region:east"}, "/where", "value_unknown", ("north", "south")
     ),
     "one unknown value of two": Bad("pdc_pooled", {"where": "region:north,region:east"}, "/where", "value_unknown"),
-    "a filter without a value": Bad(
-        "pdc_pooled", {"where": "region:"}, "/where", "filter_invalid", ("dimension:value",)
+    "a filter without a value": Bad("pdc_pooled", {"where": "region:"}, "/where", "value_unknown", ("north", "south")),
+    "an empty filter": Bad("pdc_pooled", {"where": ""}, "/where", "filter_invalid", ("dimension:value",)),
+    "an empty list of dimensions": Bad("pdc_pooled", {"by": ""}, "/by", "dimension_unknown", ("region", "sex")),
+    "an empty list of measures": Bad(
+        "counts", FILLS_ONLY | {"measures": ""}, "/measures", "measure_unknown", ("members",)
     ),
+    "an empty feed": Bad("counts", {"feed": ""}, "/feed", "feed_unsuitable", ("fills", "support")),
     "a filter without a colon": Bad("pdc_pooled", {"where": "region"}, "/where", "filter_invalid"),
     "a filter without a dimension": Bad("pdc_pooled", {"where": ":north"}, "/where", "filter_invalid"),
     "a filter of time": Bad("pdc_pooled", {"where": "month:2025-01"}, "/where", "dimension_unknown"),
@@ -69,7 +75,7 @@ BAD = {
         "pdc_pooled", {"periods": "2024"}, "/periods", "period_invalid", ("2025-01", "2025-12")
     ),
     "periods that are none": Bad("pdc_pooled", {"periods": "spring"}, "/periods", "period_invalid", ("2025-Q1",)),
-    "periods reversed": Bad("pdc_pooled", {"periods": "2025-06..2025-03"}, "/periods", "period_invalid"),
+    "periods reversed": Bad("pdc_pooled", {"periods": "2025-06..2025-03"}, "/periods", "period_invalid", ("after",)),
     "a part of a year for a yearly feed": Bad(
         "adherence_rate", {"periods": "2025-01..2025-06"}, "/periods", "period_invalid", ("year",)
     ),
@@ -80,7 +86,13 @@ BAD = {
     "year zero": Bad("pdc_pooled", {"periods": "0000"}, "/periods", "period_invalid"),
     "a feed that does not suit": Bad("pdc_pooled", {"feed": "support"}, "/feed", "feed_unsuitable", ("fills",)),
     "a feed that is not there": Bad("counts", {"feed": "stays"}, "/feed", "feed_unsuitable", ("fills", "support")),
-    "a feed needed": Bad("counts", {}, "/feed", "feed_needed", ("fills", "adherence", "support")),
+    "a feed needed": Bad(
+        "counts",
+        {},
+        "/feed",
+        "feed_needed",
+        ("say which", "fills (month, 2025-01..2025-12; by ", "adherence", "support"),
+    ),
     "an unknown measure": Bad(
         "counts", FILLS_ONLY | {"measures": "stays"}, "/measures", "measure_unknown", ("members", "days_covered")
     ),
@@ -128,7 +140,10 @@ def test_what_a_bad_question_would_have_to_be_is_in_the_answer(asked: SmallExcha
 
 @pytest.mark.parametrize("confidence", ["nan", "inf", "-inf", "high", "", "0.95,0.9"])
 def test_a_confidence_that_is_no_number_is_refused(asked: SmallExchange, confidence: str) -> None:
-    assert_problem(asked.ask(BRAND, "pdc_pooled", confidence=confidence), 422, "input-invalid", "/confidence")
+    answered = asked.ask(BRAND, "pdc_pooled", confidence=confidence)
+
+    assert_problem(answered, 422, "input-invalid", "/confidence")
+    assert answered.get_json()["errors"][0]["detail"] == "above 0.5 and at most 0.999"
 
 
 @pytest.mark.parametrize("confidence", ["0.501", "0.999"])
@@ -137,7 +152,14 @@ def test_the_edges_of_confidence_are_answered(asked: SmallExchange, confidence: 
 
 
 def test_an_unknown_query_parameter_is_refused(asked: SmallExchange) -> None:
-    assert_problem(asked.ask(BRAND, "pdc_pooled", groupby="region"), 422, "input-invalid", "/groupby")
+    answered = asked.ask(BRAND, "pdc_pooled", groupby="region")
+
+    assert_problem(answered, 422, "input-invalid", "/groupby")
+    assert "there are by, periods, where" in answered.get_json()["errors"][0]["detail"]
+
+
+def test_a_feed_that_is_not_there_is_one_fault(asked: SmallExchange) -> None:
+    assert len(asked.ask(BRAND, "counts", feed="stays").get_json()["errors"]) == 1
 
 
 def test_all_faults_of_a_question_are_named_at_once(asked: SmallExchange) -> None:
@@ -170,11 +192,12 @@ def test_leaving_measures_out_does_not_get_around_the_most_rows(
     assert len(rows) == 15 * 1200 + (1200 if statistic == "joint_table" else 0)
 
 
-def test_an_unknown_statistic_is_not_granted_and_the_granted_ones_are_listed(asked: SmallExchange) -> None:
-    answered = asked.ask(BRAND, "median_income")
+def test_a_name_that_is_no_statistics_is_not_found_and_the_nearest_is_named(asked: SmallExchange) -> None:
+    answered = asked.ask(BRAND, "adherance_rate")
 
-    assert_problem(answered, 403, "not-granted")
-    assert "adherence_rate" in answered.get_json()["granted"]
+    assert_problem(answered, 404, "statistic-not-found")
+    assert "did you mean adherence_rate?" in answered.get_json()["detail"]
+    assert "pdc_pooled" in answered.get_json()["offered"]
 
 
 def test_a_statistic_that_the_contract_does_not_grant_is_refused(small: SmallExchange) -> None:
@@ -223,6 +246,7 @@ def test_of_two_feeds_that_suit_one_must_be_named(small: SmallExchange) -> None:
     answered = small.ask(BRAND, "pdc_pooled")
 
     assert_problem(answered, 422, "question-invalid", "/feed", "feed_needed")
+    assert answered.get_json()["detail"] == "Several of the contract's feeds could answer this."
     assert "refills" in answered.get_json()["errors"][0]["detail"]
 
 

@@ -20,6 +20,7 @@ from api.cli import main
 from api.cli.answer_text import say_answer
 from api.cli.files import read_document
 from api.cli.output import say, say_table
+from tests.support.answered import asked
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
@@ -133,7 +134,7 @@ def test_zero_suppressed_and_missing_look_different(capsys: pytest.CaptureFixtur
     assert "-3 to 3" in lines[0]
     assert lines[2].endswith("partial periods")
     assert "at most 12" in lines[3]
-    assert lines[0].index("person-months") == heading.index("unit")
+    assert lines[0].index("persons once a month") == heading.index("unit")
 
 
 def test_the_point_of_a_rate_that_may_be_anything_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,8 +149,8 @@ def test_the_point_of_a_rate_that_may_be_anything_is_not_printed(capsys: pytest.
 
 
 def test_what_noise_does_to_counts_is_not_said_of_rates(capsys: pytest.CaptureFixture[str]) -> None:
-    def notes(value: float, unit: str) -> list[str]:
-        say_answer(answer(row("north", "shown", value, (0.0, 1.0)) | {"unit": unit}))
+    def notes(value: float, unit: str, figure: str = "members") -> list[str]:
+        say_answer(answer(row("north", "shown", value, (0.0, 1.0)) | {"unit": unit, "figure": figure}))
         said = " ".join(capsys.readouterr().out.split())
         return re.findall(r"Note: [^:]*?\.", said)
 
@@ -159,6 +160,8 @@ def test_what_noise_does_to_counts_is_not_said_of_rates(capsys: pytest.CaptureFi
     assert "rate out of 0 to 1" in of_rates
     assert notes(1.02, "share") == [of_rates]
     assert notes(0.5, "share") == notes(7.0, "persons") == []
+    assert notes(-0.2, "share", "adherence_rate_change") == notes(-9.0, "persons", "members_change") == []
+    assert notes(-0.2, "share", "adherence_rate_difference") == notes(-0.2, "share", "change_inside") == []
 
 
 @pytest.mark.parametrize(("columns", "most"), [("60", 60), ("300", 100)])
@@ -179,7 +182,7 @@ def row(region: str, state: str, value: float | None = None, ends: Any = None, f
     return {
         "key": {"region": region},
         "figure": "members",
-        "unit": "person-months",
+        "unit": "persons once a month",
         "state": state,
         "value": value,
         "interval": None if ends is None else dict(zip(("lower", "upper"), ends, strict=True)),
@@ -191,6 +194,8 @@ def row(region: str, state: str, value: float | None = None, ends: Any = None, f
 def answer(*rows: dict[str, Any]) -> dict[str, Any]:
     loss = {"rho": "0.1", "rho_nano": 100_000_000, "epsilon": 2.451, "delta": "0.000001"}
     return {
+        "statistic": "counts",
+        "question": asked(),
         "estimand": "A sum.",
         "as_of": "latest",
         "confidence": 0.95,

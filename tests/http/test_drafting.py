@@ -130,6 +130,24 @@ FAULTS: dict[str, tuple[Change, str, str]] = {
         "/feeds/0/linked/dimension",
         "linked_flag_constant",
     ),
+    "a flag that payers tell themselves": (
+        all_of(
+            put("/feeds/0/link", "linked"),
+            put("/feeds/0/linked", BY_SEX | {"dimension": "adherence_band"}),
+            put("/feeds/0/dimensions/-", "adherence_band"),
+            put("/vocabularies/adherence_band", ["p00_80", "p80_100"]),
+        ),
+        "/feeds/0/linked/dimension",
+        "dimension_is_outcome",
+    ),
+    "a flag in a feed that is not linked by it": (
+        all_of(
+            put("/feeds/0/link", "linked"),
+            put("/feeds/0/linked", BY_SEX | {"dimension": "region"}),
+        ),
+        "/feeds/1/dimensions/0",
+        "linked_dimension_unlinked",
+    ),
     "a flag of a payer": (
         all_of(put("/feeds/0/link", "linked"), put("/feeds/0/linked", BY_SEX | {"organisation": "sierra"})),
         "/feeds/0/linked/organisation",

@@ -99,6 +99,22 @@ def test_a_count_is_worked_out_with_the_noise_that_its_interval_has(noisy: Small
         assert row["interval"]["upper"] - row["value"] == pytest.approx(1.96 * term["sd"], abs=1.01)
 
 
+def test_a_change_is_worked_out_with_the_noise_of_both_months_and_one_plan(noisy: SmallExchange) -> None:
+    february = {key: rows for key, rows in FILLS.items() if key[1] == MONTHS[1]}
+    post(noisy, "fills", february)
+    question = {"feed": "fills", "measures": "members", "explain": "true"}
+    (before,) = answer(noisy, "counts", periods=MONTHS[0], **question)["explanation"]["rows"]
+
+    told = answer(noisy, "counts", periods=MONTHS[1], compare="previous", **question)
+
+    now, change = told["explanation"]["rows"]
+    assert [plan["feed"] for plan in told["explanation"]["plans"]] == ["fills"]
+    expected = now["working"]["variance"] + before["working"]["variance"]
+    assert change["working"]["variance"] == pytest.approx(expected, rel=1e-12)
+    assert change["working"]["sd"] == pytest.approx(sqrt(expected), rel=1e-12)
+    assert not any("not_comparable" in note for note in told["notes"]), "no row has the flag"
+
+
 def test_a_rate_is_worked_out_from_its_two_sides(noisy: SmallExchange) -> None:
     answered, explanation = explained(noisy, "pdc_pooled", by="region")
     counted = answer(noisy, "counts", feed="fills", by="region", periods=MONTHS[0])["rows"]

@@ -88,6 +88,7 @@ BREAKS: dict[str, Callable[[Asked], None]] = {
     "version": say(version="9"),
     "purpose prohibited": say(purpose="underwriting"),
     "purpose granted": say(purpose="curiosity"),
+    "statistic known": put(statistic="mood"),
     "statistic granted": put(statistic="trend"),
     "statistic answered": put(statistic="threshold_assessment"),  # of a contract that settles on nothing
     "dimensions": lambda asked: asked.by.append("sex"),

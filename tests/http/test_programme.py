@@ -29,11 +29,14 @@ def adherence(year: str) -> Rows:
     ]
 
 
+STATISTICS = ["programme_effect", "adherence_rate"]
+
+
 @pytest.fixture
 def small(migrated_sqlite_url: str) -> SmallExchange:
     found = SmallExchange(migrated_sqlite_url, noise=NoNoise())
     yearly = {"grain": "year", "first_period": "2024", "last_period": "2025", "k": 2}
-    grants = [{"role": role, "statistics": ["programme_effect"], "by_at_most": 3} for role in ("brand", "payer")]
+    grants = [{"role": role, "statistics": STATISTICS, "by_at_most": 3} for role in ("brand", "payer")]
     document: JsonObject = small_contract(
         feeds=[adherence_feed(), support_feed(**yearly)],
         grants=grants,

@@ -60,6 +60,23 @@ def settling(url: str, clause: JsonObject | None = CLAUSE, **changes: Any) -> Sm
     return small
 
 
+def test_a_grant_without_grains_of_time_or_for_another_purpose_reaches_the_statement(migrated_sqlite_url: str) -> None:
+    """The contract names the period, and the statement says nothing of a purpose."""
+    narrow = {"dimensions": ["region"], "purposes": ["quality"]}
+    wide = {"dimensions": [], "purposes": ["quality", "teaching"]}
+    granted = {"statistics": GRANTED, "by_at_most": 1}
+    grants = [{"role": "brand", **granted, **narrow}, {"role": "payer", **granted, **wide}]
+    small = settling(migrated_sqlite_url, grants=grants, purposes=["quality", "teaching"])
+
+    stated = small.get(BRAND, PATH)
+
+    assert (stated.status_code, stated.get_json()["outcome"]) == (200, "not_met")
+    assert_term(small, small.get("sierra", PATH), 403, "purpose-not-granted", "/grants/1/purposes")
+    assert small.get("sierra", PATH, purpose="teaching").get_json() == stated.get_json()
+    assert_problem(small.get(BRAND, PATH, purpose="mischief"), 403, "purpose-not-granted")
+    assert_problem(small.get(BRAND, PATH, mood="calm"), 422, "input-invalid")
+
+
 def exact_rate() -> tuple[float, float]:
     """Adherent persons and all of them, as posted."""
     whole = totals(ADHERENCE, "members", periods=["2025"])[()]
@@ -261,7 +278,10 @@ def test_a_rate_that_the_small_cell_rule_hides_has_no_outcome(migrated_sqlite_ur
     assert hidden == dict.fromkeys(hidden)
     assert statement["state"] == "suppressed"
     answered = answer(small, "threshold_assessment", explain="true")
-    assert all(row["flags"] == [] and row["value"] is None for row in answered["rows"])
+    rows = {row["figure"]: row for row in answered["rows"]}
+    # What the contract says is no secret, whatever comes out.
+    assert (rows.pop("target")["value"], len(rows)) == (float(statement["target"]), 2)
+    assert all(row["flags"] == [] and row["value"] is None for row in rows.values())
 
 
 @pytest.mark.slow
@@ -334,7 +354,9 @@ def test_a_preview_says_how_often_each_outcome_will_come_out(
     previewed = previewed_whole["settlement"]
 
     odds = {line["rate"]: line for line in previewed["odds"]}
-    assert list(odds) == [0.45, 0.48, 0.49, 0.5, 0.51, 0.52, 0.55]
+    assert {0.45, 0.48, 0.49, 0.5, 0.51, 0.52, 0.55} < set(odds)
+    assert list(odds) == sorted(odds)
+    assert previewed["noise_sd"] == pytest.approx(sqrt(variance_at_half(settled)) / 900, rel=1e-9)
     assert (odds[0.5]["met"], odds[0.5]["not_met"]) == pytest.approx((0.1, 0.1), abs=1e-9)
     assert previewed["expected"] == 900
     shift = 0.05 * 900 / sqrt(variance_at_half(settled))
@@ -343,6 +365,8 @@ def test_a_preview_says_how_often_each_outcome_will_come_out(
     say_preview(previewed_whole)
     printed = capsys.readouterr().out
     assert "Settlement: adherence_rate over 2025 against 0.50, decided at 0.9, of 900 expected in adherence" in printed
+    assert "rate of the posted members  " in printed
+    assert previewed_whole["without_widths"] == []  # of the settlement it says more than a width
     assert re.search(r"^ *0\.5 +10\.0% +10\.0% +80\.0%$", printed, re.MULTILINE)
     without = settled.post(BRAND, "/v1/contract-previews", {"document": contract(None)}).get_json()
     assert without["settlement"] is None

@@ -129,16 +129,16 @@ def test_the_order_of_by_changes_no_value(filled: SmallExchange) -> None:
     assert {key: (row["value"], row["interval"]) for key, row in one.items()} == turned
 
 
-def test_persons_counted_in_several_periods_are_person_periods(filled: SmallExchange) -> None:
+def test_persons_counted_in_several_periods_say_so_in_their_unit(filled: SmallExchange) -> None:
     fills = answer(filled, "counts", feed="fills")
     yearly = answer(filled, "counts", feed="adherence")
 
     assert {row["figure"]: row["unit"] for row in fills["rows"]} == {
-        "members": "person-months",
+        "members": "persons once a month",
         "days_covered": "days",
         "treatment_days": "days",
     }
-    assert yearly["rows"][0]["unit"] == "person-years"
+    assert yearly["rows"][0]["unit"] == "persons once a year"
 
 
 def test_only_the_measures_asked_are_answered_in_the_order_asked(filled: SmallExchange) -> None:

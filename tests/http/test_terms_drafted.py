@@ -149,6 +149,12 @@ FAULTS |= {
         "/settlement/statistic",
         "settlement_ambiguous",
     ),
+    "a settlement of a feed that lacks the measures": (
+        settle(feed="support"),
+        "/settlement/feed",
+        "settlement_feed_unsuitable",
+    ),
+    "a settlement of no feed": (settle(feed="nothing"), "/settlement/feed", "settlement_feed_unsuitable"),
     "a share above one": (settle(target="1.5"), "/settlement/target", "target_invalid"),
     "a share of all": (settle(target="1"), "/settlement/target", "target_invalid"),
     "a share of none": (settle(target="0.0"), "/settlement/target", "target_invalid"),
@@ -161,6 +167,16 @@ FAULTS |= {
                at("/feeds/0/last_period", "2025-Q4"), at("/feeds/0/k", 4)),
         "/settlement/period",
         "settlement_without_feed",
+    ),
+    "a settlement on a feed that nobody is granted": (
+        all_of(settle(), *(at(f"/grants/{i}/feeds", ["support"]) for i in (0, 1))),
+        "/settlement/period",
+        "settlement_out_of_reach",
+    ),
+    "a settlement over more than is granted": (
+        all_of(settle(), *(at(f"/grants/{i}/periods", {"first": "2025-Q3", "last": "2025-11"}) for i in (0, 1))),
+        "/settlement/period",
+        "settlement_out_of_reach",
     ),
     "a settlement over the expiry": (
         all_of(settle(), at("/feeds/0/run_out_days", 730)),
@@ -192,6 +208,10 @@ def test_a_term_that_could_not_be_kept_is_refused_at_drafting(small: SmallExchan
     [
         settle(),
         settle(period="2025", decide_at="0.501"),
+        all_of(
+            settle(), at("/grants/0/feeds", ["support"]), at("/grants/1/periods", {"first": "2025-10", "last": "2025"})
+        ),
+        all_of(settle(feed="refills"), at("/feeds/-", fills_feed(name="refills"))),
         all_of(settle(), at("/feeds/0/run_out_days", 729)),
         all_of(settle(accept_measured_at_source=True), at("/feeds/0/measured", "source")),
         at("/grants/0/periods", {"first": "2025-01-01", "last": "2025-01-31"}),

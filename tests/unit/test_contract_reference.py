@@ -1,13 +1,28 @@
-"""docs/reference/contract.md names every field of the contract document, and every fault that drafting can find."""
+"""docs/reference/contract.md names every field of the contract document, every fault that drafting can find, and every
+name that a statistic looks for; its examples are sound."""
 
 import ast
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
+import yaml
 from marshmallow import Schema, fields
 
 from api.schemas.contracts import ContractDocumentSchema
+from contracts.drafting import check_terms
+from contracts.parties import JsonObject
+from contracts.statistics.catalogue import GRANTABLE, OFFERED
+from contracts.statistics.cohorts import CENSORING
+from contracts.statistics.cost import COSTS
+from contracts.statistics.joint import COVERAGE, IN_NETWORK
+from contracts.statistics.person_time import MEASURED
+from contracts.statistics.programme.outcomes import HOSPITALISED
+from contracts.statistics.reporting import REPORTS
+from contracts.statistics.stopping import STOPPED, SWITCHED
+from contracts.statistics.utilisation import RATES, SHARES
+from tests.support.small_exchange import adherence_feed, fills_feed, small_contract, support_feed
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "reference" / "contract.md").read_text()
@@ -59,3 +74,42 @@ def test_every_fault_of_drafting_is_named_beside_a_field() -> None:
     assert len(found) > 40
     assert found - named == set()
     assert set(re.findall(r"`([a-z_]+)`", " ".join(row[3] for row in rows() if len(row) > 3))) <= found
+
+
+def examples() -> list[JsonObject]:
+    found = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+    return [dict(example) for example in found]
+
+
+def test_the_examples_of_clauses_make_a_contract_together() -> None:
+    """Each is added to a contract that has the feeds it speaks of, and nothing in it has to be put right."""
+    document = small_contract(
+        feeds=[fills_feed(dimensions=["state", "sex"], rho="0.04"), adherence_feed(), support_feed(rho="0.04")],
+        standards=[],
+    )
+    for example in examples():
+        for name, terms in example.items():
+            if isinstance(terms, list):
+                document[name] = [*document[name], *terms]
+            else:
+                document[name] = {**document.get(name, {}), **terms}
+    document["grants"] = [{"role": "brand", "statistics": ["adherence_rate", "threshold_assessment"], "by_at_most": 1}]
+
+    loaded: JsonObject = ContractDocumentSchema().load(document)
+    check_terms(loaded, statistics=GRANTABLE, max_cells=10_000, today=date(2026, 1, 1))
+
+    assert len(examples()) == 5
+    assert {"standards", "rollout", "settlement"} <= set(document)
+    assert set(document["rollups"]["dimensions"]) == {"region"}
+    assert any(feed.get("linked") for feed in document["feeds"])
+
+
+def test_every_name_that_a_statistic_looks_for_is_told() -> None:
+    needs = [need for statistic in OFFERED.values() for need in statistic.needs]
+    names = {name for need in needs for name in (*need.dimensions, *need.measures)}
+    names |= {*RATES, *SHARES, *COSTS, *MEASURED, *REPORTS, *CENSORING, HOSPITALISED, COVERAGE, IN_NETWORK}
+    names |= {name for leaving in (STOPPED, SWITCHED) for name in (leaving.reason, leaving.measure)}
+    section = PAGE.partition("### Names that statistics look for")[2].partition("\n### ")[0]
+
+    assert len(names) > 20
+    assert names - set(re.findall(r"`([a-z_]+)`", section)) == set()

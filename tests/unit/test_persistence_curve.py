@@ -15,7 +15,7 @@ from contracts.refusals import QuestionInvalid
 from contracts.statistics.answers import Ends, Flag, Row, State
 from contracts.statistics.catalogue import get_statistic
 from contracts.statistics.columns import rows_of
-from contracts.statistics.declarations import Asked, Statistic
+from contracts.statistics.declarations import Asked, Computed, Statistic
 from contracts.statistics.fitting import fit_to
 from contracts.statistics.persistence import PERSISTENCE_CURVE
 from contracts.statistics.questions import Compare, Question
@@ -87,13 +87,19 @@ def posted(people: Iterable[Person], periods: int = PERIODS) -> tuple[Mapping[st
 def ask(
     people: Iterable[Person], name: str, so_far: int = PERIODS, terms: Terms | None = None, **asked: object
 ) -> list[Row]:
+    return rows_of(computed(people, name, so_far, terms, **asked).columns)
+
+
+def computed(
+    people: Iterable[Person], name: str, so_far: int = PERIODS, terms: Terms | None = None, **asked: object
+) -> Computed:
     statistic = get_statistic(name)
     question = Question(name, **asked)  # type: ignore[arg-type]
     slices = tuple(
         slice_of(feed, need.cut(question, feed), {period: {"members": cells} for period, cells in of_feed.items()})
         for need, feed, of_feed in zip(statistic.needs, FEEDS, posted(people, so_far), strict=True)
     )
-    return rows_of(statistic.compute(question, terms or some_terms(), slices).columns)
+    return statistic.compute(question, terms or some_terms(), slices)
 
 
 def kaplan_meier(
@@ -164,6 +170,17 @@ def test_stopping_switching_and_staying_are_everybody() -> None:
     assert (stopped.value or 0) + (switched.value or 0) + (stays or 0) == pytest.approx(1, abs=1e-12)
 
 
+def test_a_row_says_where_a_cohort_that_was_asked_is_followed_through_no_month_at_all() -> None:
+    """The exits of month 0 of who started in 2025-10 are posted in 2025-12, the last that there is."""
+    flagged = {
+        periods: {Flag.PARTIAL_PERIODS in row.flags for row in ask(some_people(), name, periods=periods)}
+        for periods in ("2025-05..2025-10", "2025-05..2025-11")
+        for name in ("persistence_curve", "switch_rate")
+    }
+
+    assert flagged == {"2025-05..2025-10": {False}, "2025-05..2025-11": {True}}
+
+
 def test_the_median_and_the_mean_are_those_of_the_curve() -> None:
     people = [person for person in some_people() if person.region == "north"]
     rows = ask(people, "persistence_curve")
@@ -173,6 +190,7 @@ def test_the_median_and_the_mean_are_those_of_the_curve() -> None:
     )
 
     assert median.value == next(month for month, share in enumerate(survival, 1) if share <= 0.5)
+    assert (median.unit, Flag.NOT_REACHED in median.flags) == ("whole months", False)
     area = sum((a + b) / 2 for a, b in pairwise([1.0, *survival]))
     assert mean.key == {"months_since_start": "4"}
     assert mean.value == pytest.approx(area, abs=1e-12)
@@ -187,7 +205,7 @@ def test_a_median_that_is_not_reached_has_no_value_and_no_upper_end() -> None:
     ]
     (median,) = [row for row in ask(people, "persistence_curve") if row.figure == "median_months"]
 
-    assert (median.state, median.value) == (State.SHOWN, None)
+    assert (median.state, median.value, Flag.NOT_REACHED in median.flags) == (State.SHOWN, None, True)
     assert median.interval == median.total_interval == Ends(5.0, None)
 
 
@@ -202,6 +220,31 @@ def test_a_curve_stops_where_too_few_are_at_risk_and_says_so() -> None:
     assert [row.value for row in rows[2:]] == [None, None]
     assert [Flag.FEW_AT_RISK in row.flags for row in rows] == [False, False, True, True]
     assert rows[-1].interval == Ends(0.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["persistence_curve", "switch_rate"])
+def test_a_cohort_whose_exits_are_not_posted_yet_is_flagged_and_an_earlier_one_named(name: str) -> None:
+    """Exits are posted two months late: by December those of October's cohort begin to come."""
+    found = computed(some_people(), name, periods="2025-12")
+    rows = rows_of(found.columns)
+
+    assert {(row.state, row.flags, row.value) for row in rows} == {(State.MISSING, (Flag.NOT_FOLLOWED,), None)}
+    assert all(row.key.get("months_since_start") != "0" for row in rows)
+    *_, when, earlier = [note for note in found.notes if "never rises" not in note]
+    assert "2 months after they happened: those of who started in 2025-12 from 2026-02 on" in when
+    assert when.endswith("the feed exits ends with 2026-12.")
+    assert earlier.endswith("ask for periods up to 2025-10.")
+    assert State.SHOWN in {row.state for row in ask(some_people(), name, terms=UNMASKED, periods="2025-10")}
+
+
+def test_months_that_no_cohort_has_reached_are_flagged_and_starts_that_are_missing_are_not() -> None:
+    found = computed(some_people(), "persistence_curve", periods="2025-09")
+    rows = [row for row in rows_of(found.columns) if row.figure == "persistence"]
+
+    assert [Flag.NOT_FOLLOWED in row.flags for row in rows] == [False, False, True, True]
+    assert not any("ask for periods" in note for note in found.notes)
+    nobody = computed(some_people(), "persistence_curve", 6, periods="2025-12")
+    assert {(row.state, row.flags) for row in rows_of(nobody.columns)} == {(State.MISSING, ())}
 
 
 def test_the_band_never_rises_and_holds_what_single_intervals_say_less_surely() -> None:
@@ -270,6 +313,7 @@ def test_without_a_life_table_the_rates_are_shares_of_the_members() -> None:
     assert [row.value for row in rows] == pytest.approx([0.075, 0.1])
     assert all(row.total_interval is not None for row in rows)
     assert "discontinuations in the period" in statistic.estimand
+    assert [figure.meaning for figure in statistic.figures] == ["members with discontinuations in the period / members"]
     assert derived("discontinuation_rate", (counts,), Compare.PREVIOUS).before
     assert derived("switch_rate", (counts,)) is SWITCH_RATE  # which then says what it needs
 

@@ -162,15 +162,29 @@ def test_a_small_band_hides_its_share_and_all_that_it_would_tell() -> None:
     rows, _ = computed("pdc_distribution", pdc_feed(), {"2025": pdc_cells()}, "sex", mask_below=4)
 
     hidden = {(row.figure, *row.key.values()) for row in rows if row.state is State.SUPPRESSED}
-    # Three in the lowest band: that and the rest of them. Two men adherent: likewise.
+    # Three in the lowest band: that, and every share from a band up, whose differences tell it. Two men adherent:
+    # likewise.
     assert hidden == {
         ("share_in_band", "F", "p00_40"),
         ("share_from_band_up", "F", "p40_80"),
+        ("share_from_band_up", "F", "p80_100"),
         ("share_in_band", "M", "p80_100"),
         ("share_in_band", "M", "p00_40"),
         ("share_from_band_up", "M", "p40_80"),
         ("share_from_band_up", "M", "p80_100"),
     }
+
+
+@pytest.mark.parametrize("small", BANDS)
+def test_no_difference_of_two_shares_shown_tells_that_of_a_hidden_band(small: str) -> None:
+    members = [[3.0 if band == small else 50.0 for band in BANDS] for _ in SEXES]
+    cells = {"members": np.array(members), "pdc_basis_points": 5000 * np.array(members)}
+    rows, _ = computed("pdc_distribution", pdc_feed(), {"2025": cells}, "sex", mask_below=4)
+
+    hidden = 3.0 / 103.0
+    shown = [row.value for row in rows if row.key["sex"] == "F" and row.value is not None]
+    assert shown == pytest.approx([50.0 / 103.0] * 2)
+    assert all(abs(abs(a - b) - hidden) > 0.01 for a in shown for b in shown)
 
 
 @pytest.mark.parametrize("bands", [("low", "high"), ("p00_50", "p40_100"), ("p00_80", "p80_20")], ids=str)

@@ -78,6 +78,20 @@ def test_a_preview_warns_of_what_nobody_should_sign(tmp_path: Path) -> None:
     assert json.loads(done(path, "--json"))["unanswered"] == ["persistence_curve"]
 
 
+def test_a_preview_names_the_statistics_of_which_it_says_no_width(tmp_path: Path) -> None:
+    document = yaml.safe_load((REPOSITORY / TUTORIAL).read_text())
+    granted = ["adherence_rate", "counts", "pdc_distribution", "persistence_curve", "trend"]
+    document["grants"] = [{"role": "brand", "statistics": granted, "by_at_most": 2}]
+    path = tmp_path / "contract.json"
+    path.write_text(json.dumps(document))
+
+    printed = done(path)
+
+    assert "No width is predicted, though their answers have intervals: pdc_distribution, trend\n" in printed
+    assert json.loads(done(path, "--json"))["without_widths"] == ["pdc_distribution", "trend"]
+    assert "No width is predicted" not in done(TUTORIAL)
+
+
 def test_a_rate_that_is_lost_in_noise_is_said_to_be_anything(tmp_path: Path) -> None:
     path = tmp_path / "contract.yaml"
     path.write_text((REPOSITORY / TUTORIAL).read_text().replace("members: 9000", "members: 3"))

@@ -50,11 +50,12 @@ def test_without_noise_difference_and_ratio_are_those_of_the_exact_cells(of: str
             over = exact_sums(terms, "adherence", part, CELLS, QUARTERS, **where, **narrowed)
             shares.append(over / exact_sums(terms, "adherence", whole, CELLS, QUARTERS, **where))
         inside, outside = shares
-        assert found[f"{of}_inside", region].value == pytest.approx(inside)
-        assert found[f"{of}_outside", region].value == pytest.approx(outside)
+        name = "hospitalised_share" if of == "utilisation_rate" else of
+        assert found[f"{name}_inside", region].value == pytest.approx(inside)
+        assert found[f"{name}_outside", region].value == pytest.approx(outside)
         assert found["difference", region].value == pytest.approx(inside - outside)
         assert found["ratio", region].value == pytest.approx(inside / outside)
-        totals = {found[figure, region].total_interval is None for figure in (f"{of}_inside", "difference", "ratio")}
+        totals = {found[figure, region].total_interval is None for figure in (f"{name}_inside", "difference", "ratio")}
         assert totals == {of == "pdc_pooled"}
 
 
@@ -72,6 +73,13 @@ def test_it_says_that_it_is_an_association() -> None:
 
     assert derived(terms, question).label is Label.ASSOCIATIONAL
     assert any("not what the programme does" in note for note in answered(terms, question, CELLS).notes)
+
+
+def test_bands_of_adherence_are_no_flag_that_adherence_differs_by() -> None:
+    terms = terms_of(a_feed(measures=HOSPITALISED), support(), linked="adherence_band")
+
+    assert derived(terms, Question("programme_effect")).label is Label.ECOLOGICAL
+    assert derived(terms, Question("programme_effect", of="utilisation_rate")).label is Label.ASSOCIATIONAL
 
 
 def test_the_flag_and_the_bands_are_its_own() -> None:

@@ -20,6 +20,7 @@ from tests.unit.programme_worlds import (
     table,
     terms_of,
 )
+from tests.unit.terms import DOCUMENT
 
 CELLS = random_cells(2)
 STARTS = {"northeast": "2025-07", "south": "2025-Q2"}
@@ -87,7 +88,14 @@ def test_the_assumption_is_told_in_plain_words_with_who_is_compared() -> None:
 
     assert derived(terms, question).label is Label.ECOLOGICAL
     assert notes[0].startswith("northeast: before and from 2025-07 on, against west")
-    assert "parallel trends" in notes[-1]
+    assert "parallel trends" in notes[-2]
+
+
+def test_it_warns_of_what_it_compares_and_not_of_two_sides_joined_by_stratum() -> None:
+    warning = derived(rollout_terms(), Question("programme_effect", by=("region",))).warning
+
+    assert "where the programme came and where it did not" in warning
+    assert "sides" not in warning
 
 
 def test_periods_not_posted_are_left_out_and_said() -> None:
@@ -143,6 +151,18 @@ def test_of_what_no_feed_reaches_across_bounds_are_told() -> None:
     terms = rollout_terms({"northeast": "2027-01"})
 
     assert derived(terms, Question("programme_effect")).figures[-1].name == "difference"
+
+
+@pytest.mark.parametrize("dimension", ["adherence_band", "adherent"])
+def test_bands_of_adherence_are_no_groups_whose_adherence_differs(dimension: str) -> None:
+    """They would be compared with their own part of themselves; of another outcome they are groups as any."""
+    groups = {"of": "adherence_band", "groups": {"no": ["p00_80"], "yes": ["p80_100"]}}
+    rollout = {"dimension": dimension, "starts": {"yes": "2025-07", "p80_100": "2025-07"}}
+    rollups = DOCUMENT["rollups"] | {"dimensions": {"adherent": groups}}
+    terms = terms_of(a_feed(measures=HOSPITALISED), support(), rollout=rollout, rollups=rollups)
+
+    assert derived(terms, Question("programme_effect")).figures[-1].name == "difference"
+    assert derived(terms, Question("programme_effect", of="utilisation_rate")).figures[0].name == "change_inside"
 
 
 def test_small_cells_hide_what_is_made_of_them() -> None:

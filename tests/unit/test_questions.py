@@ -11,7 +11,7 @@ from contracts.periods import NotAPeriod
 from contracts.refusals import QuestionInvalid
 from contracts.statistics.as_of import find_number, names_of
 from contracts.statistics.catalogue import OFFERED
-from contracts.statistics.checking import MAX_ROWS, check_question
+from contracts.statistics.checking import MAX_ROWS, check_question, require_few_strata
 from contracts.statistics.questions import (
     Question,
     buckets_of,
@@ -218,6 +218,19 @@ def test_the_rows_of_every_feed_count() -> None:
     check_question(a_question(), some_terms(), both, (half, half))
     with pytest.raises(QuestionInvalid, match="does not fit"):
         check_question(a_question(), some_terms(), both, (half, half + 1))
+
+
+def test_an_answer_reckoned_from_more_strata_than_one_may_be_is_refused() -> None:
+    by_region = a_question(by=("region", "month"))
+    own = {f"band_{i}": tuple(map(str, range(100))) for i in range(2)}
+    feed = replace(FILLS, vocabularies={**FILLS.vocabularies, **own})
+
+    require_few_strata((by_region,), (feed,))
+    with pytest.raises(QuestionInvalid, match="does not fit") as refused:
+        require_few_strata((by_region,), (feed,), tuple(own))
+
+    (fault,) = refused.value.faults
+    assert (fault.code, "from 720000 of" in fault.message) == ("too_many_strata", True), fault
 
 
 @pytest.mark.parametrize("chosen", [(), ("a",), ("a", "c"), ("a", "b", "c")])

@@ -85,6 +85,7 @@ def _whole() -> JsonObject:
         "as_of": "final",
         "decide_at": "0.93",
         "undecided": "the base rebate applies",
+        "feed": "adherence",
     }
     document["rollups"]["dimensions"] = {"coast": {"of": "region", "groups": {"east": ["north"], "far": ["south"]}}}
     document["rollout"] = {"dimension": "region", "starts": {"north": "2025-07"}}

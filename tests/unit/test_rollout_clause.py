@@ -74,6 +74,17 @@ def test_what_no_feed_can_tell_is_refused_with_what_one_could(
     assert words in fault.message
 
 
+@pytest.mark.parametrize("dimension", ["adherence_band", "adherent"])
+def test_a_programme_does_not_come_by_what_it_may_change(dimension: str) -> None:
+    clause = {"dimension": dimension, "starts": {"yes": "2025-07"}}
+    groups = {"of": "adherence_band", "groups": {"no": ["p00_80"], "yes": ["p80_100"]}}
+    drafted = document(**clause) | {"rollups": {"dimensions": {"adherent": groups}}}
+
+    (fault,) = rollout_faults(drafted)
+
+    assert (fault.pointer, fault.code) == ("/rollout/dimension", "dimension_is_outcome")
+
+
 def test_the_page_says_where_it_began_and_what_that_means() -> None:
     part = part_of(document(starts={"south": "2025-07", "west": "2026"}))
 

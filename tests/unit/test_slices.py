@@ -10,7 +10,8 @@ from contracts.statistics.pools import Opened
 from contracts.statistics.questions import Question, buckets_of, selected_periods
 from contracts.statistics.slices import ReadVectors, Slice, Vectors, cut_slice
 from contracts.terms import FeedTerms
-from privacy.arrays import Vector
+from privacy.arrays import Floats, Vector
+from privacy.inference import FittedTable, fit
 from privacy.mechanism import DiscreteGaussian, NoiseSource, charge_nano
 from privacy.plan import Draw, MeasurementPlan
 from privacy.release import ExactTable, draw_release
@@ -121,3 +122,53 @@ def test_rows_tell_which_rest_on_a_part_of_the_providers() -> None:
 
     assert part.partial_pool.tolist() == [False, False, False, True]
     assert cut(feed, released(feed, NoNoise()), "sex").partial_pool.tolist() == [True, True]
+
+
+WEIGHTS = np.random.default_rng(5)
+
+
+def one_by_one(feed: FeedTerms, opened: Opened, vectors: dict[str, Vectors], month: str) -> FittedTable:
+    """The plain way: the releases of one month by themselves, with their own variances."""
+    ids = [release.id for release in opened[month]]
+    draws = [
+        (draw, np.sum([vectors[i][draw.name] for i in ids], axis=0), draw.variance * len(ids))
+        for draw in feed.get_plan().draws_of("members")
+    ]
+    return fit(feed.shape, feed.dimensions, draws)
+
+
+@pytest.mark.parametrize("margins", [MARGINS, (("region", "sex"), ("sex",)), (("region", "sex"),)])
+def test_months_fitted_together_are_each_fitted_by_itself(margins: Sequence[tuple[str, ...]]) -> None:
+    feed = a_feed(margins)
+    opened, vectors = released(feed, DiscreteGaussian())
+    part = cut(feed, (opened, vectors), "month", "sex", "region")
+    there, cells = ~part.missing, (len(opened) + 1, 2, 3)  # nothing was posted of the third month
+    left, right = WEIGHTS.normal(size=cells), WEIGHTS.normal(size=cells)
+    estimate, narrowed = part.estimate("members"), {"region": feed.vocabularies["region"][:1]}
+    each = [one_by_one(feed, opened, vectors, month) for month in opened]
+    lefts, rights = (np.delete(weights, 2, axis=0) for weights in (left, right))
+    whole = [np.eye(3), np.eye(2)]
+    first = [np.diag([1.0, 0.0, 0.0]), np.eye(2)]
+
+    def same(found: Floats, expected: Sequence[Floats]) -> None:
+        covered = found[there[:: len(there) // len(found)]]
+        np.testing.assert_allclose(covered, np.concatenate([rows.T.ravel() for rows in expected]), rtol=1e-11)
+
+    same(estimate.values, [table.values for table in each])
+    same(estimate.variances, [table.variance(whole) for table in each])
+    same(part.covariance("members", narrowed, {}), [table.covariance(first, whole) for table in each])
+    same(
+        part.covariances_with("members", left.ravel()),
+        [table.covariances_with(whole, rows.T) for table, rows in zip(each, lefts, strict=True)],
+    )
+    by_sex = cut(feed, (opened, vectors), "month", "sex").finer(["region"])
+    same(
+        by_sex.combined_covariance("members", left.ravel(), right.ravel(), ["region"]),
+        [t.combined_covariance(whole, a.T, b.T, [0]) for t, a, b in zip(each, lefts, rights, strict=True)],
+    )
+    coarse = part.coarser(("month", "sex")).estimate("members")
+    np.testing.assert_allclose(
+        coarse.variances.reshape(-1, 2)[[0, 1, 3]],
+        [[t.covariances_with(whole, np.eye(2)[[sex] * 3])[:, sex].sum() for sex in (0, 1)] for t in each],
+        rtol=1e-12,
+    )

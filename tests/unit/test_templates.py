@@ -26,8 +26,14 @@ def filled(name: str, today: date = date(2026, 7, 1), **settings: str) -> JsonOb
     return loaded
 
 
-def test_there_are_three_templates_of_real_use() -> None:
-    assert set(NAMES) >= {"adherence-exchange", "persistence-life-table", "measured-at-source"}
+def test_there_are_templates_of_real_use() -> None:
+    assert set(NAMES) >= {
+        "adherence-exchange",
+        "persistence-life-table",
+        "measured-at-source",
+        "outcomes-based",
+        "programme-effect",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,6 +48,7 @@ def test_every_template_is_drafted_proposed_and_previewed_as_it_is(name: str, mi
 
     exchange.wiring.database.close()
     assert previewed.status_code == 200, previewed.get_json()
+    assert previewed.get_json()["unanswered"] == []  # whatever is granted can be asked
     assert drafted.status_code == 201, drafted.get_json()
     assert proposed.status_code == 200, proposed.get_json()
     assert all(feed["plan"]["draws"] for feed in proposed.get_json()["document"]["feeds"])
@@ -55,6 +62,18 @@ def test_no_contract_is_born_expired_or_ends_before_its_last_posting(name: str, 
     check_terms(document, statistics=GRANTABLE, max_cells=MOST_CELLS, today=today)
     assert date.fromisoformat(document["effective"]) == today
     assert (date.fromisoformat(document["expires"]) - today).days >= 365
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "settings",
+    [{"payers": "acme"}, {"payers": ",".join(f"payer-{i}" for i in range(12))}, {"first_year": "2025"}],
+    ids=["one payer", "a dozen payers", "one year"],
+)
+def test_few_or_many_payers_and_a_single_year_fit_every_template(name: str, settings: dict[str, str]) -> None:
+    document = filled(name, **settings)
+
+    check_terms(document, statistics=GRANTABLE, max_cells=MOST_CELLS, today=date(2026, 7, 1))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -138,3 +157,16 @@ def test_nothing_is_written_that_could_not_be_drafted(tmp_path: Path) -> None:
     assert "/expires" in result.stderr
     assert not path.exists()
     assert run("--template", "nonesuch").exit_code == 2
+
+
+def test_the_clauses_of_outcomes_and_effects_stand_in_a_template_to_start_from() -> None:
+    outcomes, effect = filled("outcomes-based"), filled("programme-effect", brand="helix")
+
+    (feed,) = outcomes["feeds"]
+    assert {"hospital_stays", "allowed_cents", "member_months"} <= set(feed["measures"])
+    assert outcomes["settlement"]["period"] == feed["last_period"]
+    assert len(outcomes["standards"][0]["weights"]) == 10
+    assert list(effect["rollups"]["dimensions"]) == ["division", "region"]
+    assert len(effect["vocabularies"]["state"]) == 51  # each of them in one division, or no draft would be taken
+    assert effect["rollout"]["dimension"] == "region"
+    assert [feed["linked"]["organisation"] for feed in effect["feeds"] if feed.get("linked")] == ["helix"]

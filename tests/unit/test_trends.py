@@ -7,7 +7,8 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from contracts.periods import Grain
+from contracts.parties import Role
+from contracts.periods import Grain, Period, PeriodRange
 from contracts.refusals import QuestionInvalid
 from contracts.statistics.answers import Flag, Row, State
 from contracts.statistics.catalogue import OFFERED, get_statistic
@@ -42,14 +43,14 @@ def a_slice(feed: FeedTerms, question: Question, posted: Posted, *, before: bool
     for (payer, period), members in posted.items():
         release = a_release(payer, period, feed.name)
         opened.setdefault(period, []).append(release)
-        cells = {"members": np.array(members, dtype=np.int64)}
+        cells = {measure: np.array(members, dtype=np.int64) for measure in feed.measures}
         vectors[release.id] = draw_release(feed.get_plan(), feed.dimensions, cells, Exact())
 
     def load(ids: Sequence[str]) -> dict[str, Vectors]:
         return {name: vectors[name] for name in ids}
 
     buckets = buckets_of(question, selected_periods(question, feed))
-    moved = tuple(bucket.before(question, feed) for bucket in buckets)
+    moved = tuple(bucket.before(question, feed, feed.grain) for bucket in buckets)
     reading = {name: (lambda names, of=name: {each: vectors[of][each] for each in names}) for name in vectors}
     return cut_slice(question, feed, 2, moved if before else buckets, opened, lambda ids: {i: reading[i] for i in ids})
 
@@ -120,11 +121,14 @@ def test_a_quarter_is_compared_with_the_quarter_before_and_not_with_a_part_of_it
     posted = {("a", month): (500 - 50 * (i // 3), 500 + 50 * (i // 3)) for i, month in enumerate(months)}
 
     whole = trend(posted, "2025-Q2", "quarter")["adherence_rate_change", "2025-Q2"]
-    less = {key: members for key, members in posted.items() if key[1] != "2025-02"}
-    part = trend(less, "2025-Q2", "quarter")["adherence_rate_change", "2025-Q2"]
+    parts = []
+    for without in ({"2025-02"}, {"2025-02", "2025-04"}, {"2025-02", "2025-05"}):
+        less = {key: members for key, members in posted.items() if key[1] not in without}
+        parts.append(trend(less, "2025-Q2", "quarter")["adherence_rate_change", "2025-Q2"].value)
 
     assert whole.value == pytest.approx(0.05, abs=1e-12)
-    assert part.value is None
+    # As many months of both quarters are not enough: they are the same ones, or not compared.
+    assert parts == [None, None, pytest.approx(0.05, abs=1e-12)]
 
 
 def test_compare_previous_shows_the_same_change_and_flags_what_is_not_alike() -> None:
@@ -141,6 +145,33 @@ def test_compare_previous_shows_the_same_change_and_flags_what_is_not_alike() ->
     (change,) = (row for row in other if row.figure == "adherence_rate_change" and row.key == {"month": "2025-02"})
     assert change.value == pytest.approx(1600 / 2000 - 0.6, abs=1e-12)
     assert Flag.NOT_COMPARABLE in change.flags
+
+
+def test_feeds_cut_into_other_stretches_are_each_compared_by_their_own() -> None:
+    january = PeriodRange(Period.parse("2025-01", Grain.MONTH), Period.parse("2025-05", Grain.MONTH))
+    february = PeriodRange(Period.parse("2025-02", Grain.MONTH), Period.parse("2025-05", Grain.MONTH))
+    made = feed_of({"region": ("n", "s")}, {"days_covered": "days", "treatment_days": "days"}, grain=Grain.MONTH)
+    payers = replace(made, name="fills", periods=february)
+    made = feed_of({"region": ("n", "s")}, {"enrolled": "persons"}, grain=Grain.MONTH, provider=Role.BRAND)
+    brand = replace(made, name="support", periods=january)
+    question = Question("joint_table", by=("month",), compare=Compare.PREVIOUS)
+    statistic = fit_to(
+        get_statistic("joint_table"), Asked(question, some_terms(), (payers, brand), ("joint_table",), get_statistic)
+    )
+    fills = {(payer, f"2025-0{i}"): (i, 9) for payer, last in (("a", 5), ("b", 4)) for i in range(2, last + 1)}
+    support = {("c", f"2025-0{i}"): (100 * i, 0) for i in range(1, 6)}
+    slices = tuple(
+        a_slice(feed, question, posted, before=before)
+        for before in (False, True)
+        for feed, posted in ((payers, fills), (brand, support))
+    )
+
+    found = rows_of(statistic.compute(question, some_terms(), slices).columns)
+
+    states = {(row.figure, row.key["month"]): (row.state, Flag.NOT_COMPARABLE in row.flags) for row in found}
+    alike, other, without = (State.SHOWN, False), (State.SHOWN, True), (State.MISSING, False)
+    assert [states["pdc_pooled_change", f"2025-0{i}"] for i in range(2, 6)] == [without, alike, alike, other]
+    assert [states["enrolled_change", f"2025-0{i}"] for i in range(1, 6)] == [without, alike, alike, alike, alike]
 
 
 def test_a_trend_goes_by_the_grain_of_its_feed_where_none_is_named() -> None:

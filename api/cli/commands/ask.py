@@ -15,7 +15,8 @@ from api.cli.answer_table import in_words
 from api.cli.answer_text import notes_of, say_answer
 from api.cli.calling import as_client, chosen_contract, chosen_profile
 from api.cli.files import PRIVATE_MODE, refuse_taken, write_new
-from api.cli.output import say, say_paragraph, say_table, tell
+from api.cli.granted_text import say_granted
+from api.cli.output import tell
 from contracts.parties import JsonObject
 
 EPILOG = """\b
@@ -132,7 +133,11 @@ def _names_statistic(word: str) -> bool:
 
 
 def _query(question: Mapping[str, str | tuple[str, ...] | None], *, explain: bool, receipt: bool) -> dict[str, str]:
-    asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in question.items() if value}
+    asked = {
+        name: value if isinstance(value, str) else ",".join(value)
+        for name, value in question.items()
+        if value not in (None, ())
+    }
     profile = chosen_profile()
     if profile is not None and profile.purpose is not None:
         asked.setdefault("purpose", profile.purpose)
@@ -151,27 +156,4 @@ def _list_granted(client: ExchangeClient, contract_id: str, output: Output) -> N
     granted = client.request("GET", f"/v1/contracts/{contract_id}/statistics")
     rows = [(line["name"], str(line["by_at_most"]), line.get("estimand") or "") for line in granted["statistics"]]
 
-    def say_granted() -> None:
-        if not rows:
-            say("This contract grants you no statistics.")
-            return
-        told = [(name, most, estimand or "not answered by this version") for name, most, estimand in rows]
-        say_table(("statistic", "by at most", "what it estimates"), told, right=("by at most",))
-        for line in granted["statistics"]:
-            if line.get("missing"):
-                say_paragraph(f"{line['name']} cannot be asked: it needs {'; and '.join(line['missing'])}.")
-        say(_grant_text(granted["grant"]))
-
-    output.write(granted, say_granted, lambda: csv_text(("statistic", "by_at_most", "estimand"), rows))
-
-
-def _grant_text(grant: JsonObject) -> str:
-    """How far a grant goes, and where in the contract it stands."""
-    periods = grant["periods"] and f"whole periods from {grant['periods']['first']} to {grant['periods']['last']}"
-    said = [
-        f"By {', '.join(grant['dimensions']) or 'nothing'} only" if grant["dimensions"] is not None else "By anything",
-        f"of {', '.join(grant['feeds'])} only" if grant["feeds"] else "of every feed",
-        periods or "of all periods",
-        f"for {', '.join(grant['purposes']) or 'no purpose'}",
-    ]
-    return f"{', '.join(said)} ({grant['term']} of the contract)."
+    output.write(granted, lambda: say_granted(granted), lambda: csv_text(("statistic", "by_at_most", "estimand"), rows))

@@ -2,8 +2,8 @@
 
 import click
 
+from adapters.answers.words import coverage_text
 from adapters.client.exchange import ExchangeClient
-from api.cli.answer_text import coverage_text
 from api.cli.calling import as_client, chosen_contract, contract_argument
 from api.cli.output import say, say_json
 from contracts.parties import JsonObject

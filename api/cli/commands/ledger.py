@@ -191,7 +191,7 @@ def _say_statement(statement: JsonObject) -> None:
     say(f"Population {statement['population']}: {statement['unit']}")
     say()
     headings = ("entry", "recorded", "contract", "rho", "balance", "why")
-    rows = [_entry(entry) for entry in statement["entries"]]
+    rows = [entry_line(entry) for entry in statement["entries"]]
     say_table(headings, rows, right=("entry", "rho", "balance"))
     say()
     for subtotal in statement["derivation"]:
@@ -212,10 +212,15 @@ def _say_statement(statement: JsonObject) -> None:
     say(statement["several_providers"])
 
 
-def _entry(entry: JsonObject) -> Sequence[str]:
-    """A grant raises the balance, a debit lowers it by the increment; a correction does what it restores."""
+def entry_line(entry: JsonObject) -> Sequence[str]:
+    """A grant raises the balance, a debit lowers it by the increment, which is nothing where a person can be in fewer
+    periods than were released; a correction does what it restores."""
     granted = entry["event"].get("granted_nano", (entry["event"].get("restores") or {}).get("grant_nano"))
-    change = f"+{rho_text(granted)}" if granted is not None else f"-{entry['increment']['rho']}"
+    change = f"+{rho_text(granted)}" if granted is not None else _less(entry["increment"])
     recorded = entry["recorded_at"][:19].replace("T", " ")
     contract = entry["contract_id"] or ""
     return (str(entry["sequence"]), recorded, contract, change, entry["balance"]["rho"], entry["explanation"])
+
+
+def _less(increment: JsonObject) -> str:
+    return f"-{increment['rho']}" if increment["rho_nano"] else "0"

@@ -26,9 +26,12 @@ Examples:
     type=click.Path(path_type=Path),
     help="A new file for the signed statement, which `parley receipt verify` verifies without asking anybody.",
 )
+@click.option("--purpose", help="What it is for; by default the only one granted, or else the contract's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print the signed statement as JSON.")
 @as_client
-def settlement(client: ExchangeClient, contract_id: str | None, out: Path | None, as_json: bool) -> None:
+def settlement(
+    client: ExchangeClient, contract_id: str | None, out: Path | None, purpose: str | None, as_json: bool
+) -> None:
     """What an outcomes-based contract comes to: met, not met, or undecided. Signed by the exchange.
 
     It is made of the final releases of every payer over the period that the contract settles on, so it is the same
@@ -36,7 +39,7 @@ def settlement(client: ExchangeClient, contract_id: str | None, out: Path | None
     """
     if out is not None:
         refuse_taken(out, replace=False)
-    statement = client.settlement(chosen_contract(contract_id))
+    statement = client.settlement(chosen_contract(contract_id), purpose)
     if out is not None:
         write_new(out, json.dumps(statement, indent=2) + "\n", PRIVATE_MODE)
         tell(f"The signed statement is in {out}; it proves itself: parley receipt verify {out}")

@@ -150,6 +150,7 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "decide_at": "With which confidence; a decimal.",
         "undecided": "What holds otherwise, in words.",
         "accept_measured_at_source": "Whether it may rest on releases that their provider drew.",
+        "feed": "Of which feed, where several could answer; left out: the one that can.",
     },
     "Obligations": {
         "incident_notice_hours": "How soon an incident is told.",
@@ -188,11 +189,11 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "target": "What it has to reach; a decimal.",
         "period": "Over which time.",
         "decide_at": "From which confidence it is met, or, of the opposite, not met; a decimal.",
-        "feed": "Of which feed; null where the contract states no size to expect.",
-        "odds": "By the true rate, near the target.",
+        "feed": "Of which feed; null where it is not predicted.",
+        "odds": "By the rate of the posted members, near the target.",
     },
     "Odds": {
-        "rate": "The true rate.",
+        "rate": "The rate of the posted members themselves.",
         "met": "The chance that met will be said.",
         "not_met": "The chance that not met will be said.",
         "undecided": "The chance that neither will be.",

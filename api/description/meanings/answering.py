@@ -17,6 +17,7 @@ _KEY: Final = "The stratum, dimension by dimension; empty for the total."
 MEANINGS: Final[dict[str, dict[str, str]]] = {
     "Answer": {
         "statistic": "The name of the statistic.",
+        "question": "What was asked; show its filters and periods beside the figures.",
         "estimand": "What is estimated, in words.",
         "confidence": "How often the intervals hold what they cover.",
         "interval_covers": "What `interval` of a row covers, in words.",
@@ -27,6 +28,16 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
         "releases": "Ids of the releases that it rests on.",
         "rows": "One figure of one stratum each.",
         "privacy": "What the releases may cost a person.",
+    },
+    "AnsweredQuestion": {
+        "by": "Dimensions and at most one grain of time; empty for the total.",
+        "where": "The values left by the filters, by dimension; empty for all.",
+        "periods": "As asked; null for all that is granted.",
+        "feeds": "Those that it is answered from.",
+        "measures": "Those chosen; empty for all, or where the statistic lets choose none.",
+        "compare": "With what each figure is compared; null for nothing.",
+        "of": "Which statistic it is about; null for itself.",
+        "standard": "By which of the contract's public weights; null where none was named.",
     },
     "Row": {
         "key": _KEY,
@@ -57,6 +68,21 @@ MEANINGS: Final[dict[str, dict[str, str]]] = {
     },
     "Releases": {"feeds": "Every feed that you may ask about."},
     "Catalogue": {"statistics": "What you are granted; empty where nothing is."},
+    "AskableFeed": {
+        "name": "Its name in `feed` of a question.",
+        "provider": "Who posts it.",
+        "grain": "Of its periods.",
+        "first": "The first period that you may ask about.",
+        "last": "The last.",
+        "by": "Dimensions, their roll-ups, and grains of time that `by` may name; `where` too, but for time.",
+        "measures": "What it counts.",
+        "linked": "Whether the payers counted by the brand's flag.",
+    },
+    "SettledOn": {
+        "statistic": "Of which rate.",
+        "period": "Over which time.",
+        "target": "What the rate has to reach; a decimal.",
+    },
     "Granted": {
         "name": "Its name in the address of a question.",
         "title": "For people.",

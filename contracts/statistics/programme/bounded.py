@@ -15,9 +15,11 @@ from contracts.statistics.declarations import Asked, Compute, Computed, Cut, Fig
 from contracts.statistics.joint import COVERAGE, IN_NETWORK
 from contracts.statistics.masks import in_small_cell
 from contracts.statistics.programme import margins
+from contracts.statistics.programme.linked import tells_apart
 from contracts.statistics.programme.margins import Margin, weights_of
-from contracts.statistics.programme.outcomes import Outcome, candidates, narrowed_need
+from contracts.statistics.programme.outcomes import Outcome, narrowed_need
 from contracts.statistics.questions import Bucket, Question, buckets_of
+from contracts.statistics.selecting import candidates
 from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, Terms
 from privacy.arrays import Floats
@@ -39,11 +41,12 @@ BRAND: Need = Need(
 )
 
 
-def find_bounds(declared: Statistic, outcome: Outcome, asked: Asked) -> Statistic:
+def bounds_of(declared: Statistic, outcome: Outcome, asked: Asked) -> Statistic:
     """The statistic of a contract that tells no more. Raises QuestionInvalid for an outcome that has no bounds."""
     _require_persons(outcome)
-    payers, brand, own = *_sides(outcome, asked), (*outcome.own_dimensions, COVERAGE)
-    cut = _by_all_shared([*_either(payers, asked), *_either(brand, asked)], own)
+    (payers, brand), own = needs_of_bounds(outcome, asked), (*outcome.own_dimensions, COVERAGE)
+    feeds = [feed for need in (payers, brand) for feed in candidates(need, asked.feeds, asked.question)]
+    cut = _by_all_shared(feeds, own)
     return replace(
         declared,
         estimand=(
@@ -57,8 +60,8 @@ def find_bounds(declared: Statistic, outcome: Outcome, asked: Asked) -> Statisti
         source="Frechet (1951); Duncan and Davis (1953)",
         needs=(replace(payers, cut=cut), replace(brand, cut=cut)),
         figures=(
-            Figure(f"{outcome.of}_inside", "share", f"bounds of the {outcome.meaning}, in the programme"),
-            Figure(f"{outcome.of}_outside", "share", "the same outside it"),
+            Figure(f"{outcome.figure}_inside", "share", f"bounds of the {outcome.meaning}, in the programme"),
+            Figure(f"{outcome.figure}_outside", "share", "the same outside it"),
             Figure("difference", "share", "bounds of the first less the second"),
         ),
         interval_method="bounds of all margins within simultaneous limits (Bonferroni), strata added up after that",
@@ -82,16 +85,17 @@ def _require_persons(outcome: Outcome) -> None:
         raise QuestionInvalid("The contract's feeds cannot answer this.", faults=(Fault("/of", "no_bounds", message),))
 
 
-def _sides(outcome: Outcome, asked: Asked) -> tuple[Need, Need]:
-    """The payers' feed, and a brand's whose periods fit into its."""
-    finest = min((_length(feed.grain) for feed in _either(outcome.need, asked)), default=_length(Grain.YEAR))
+def needs_of_bounds(outcome: Outcome, asked: Asked) -> tuple[Need, Need]:
+    """The payers' feed, and a brand's whose periods fit into its. A feed that tells more than bounds serves where it is
+    named, or where there is no other."""
+    fitting = [feed for feed in asked.feeds if outcome.need.fits(feed)]
+    plain = {feed.name for feed in fitting if not tells_apart(feed)} or {feed.name for feed in fitting}
+    wanted = plain | set(asked.question.feeds)
+    payers = narrowed_need(outcome.need, lambda feed: feed.name in wanted, "")
+    lengths = [_length(feed.grain) for feed in candidates(payers, asked.feeds, asked.question)]
+    finest = min(lengths, default=_length(Grain.YEAR))
     text = f"with {COVERAGE} {IN_NETWORK}, of periods no longer than the payers'"
-    return outcome.need, narrowed_need(BRAND, lambda feed: _length(feed.grain) <= finest, text)
-
-
-def _either(need: Need, asked: Asked) -> Sequence[FeedTerms]:
-    """The feeds of one side; a question may have named one of the other alone."""
-    return candidates(need, asked) or [feed for feed in asked.feeds if need.fits(feed)]
+    return payers, narrowed_need(BRAND, lambda feed: _length(feed.grain) <= finest, text)
 
 
 def _length(grain: Grain) -> int:
@@ -131,8 +135,8 @@ def _bounds(outcome: Outcome) -> Compute:
         columns = [
             _column(shape, name, interval, (having, lacking, inside))
             for name, interval in (
-                (f"{outcome.of}_inside", found.inside),
-                (f"{outcome.of}_outside", found.outside),
+                (f"{outcome.figure}_inside", found.inside),
+                (f"{outcome.figure}_outside", found.outside),
                 ("difference", found.difference),
             )
         ]

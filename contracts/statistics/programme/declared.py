@@ -1,28 +1,26 @@
 """What programme_effect declares, and which of its ways a contract's feeds allow."""
 
+from dataclasses import replace
 from typing import Final
 
 from contracts.parties import Role
 from contracts.statistics.declarations import Asked, Computed, Figure, Need, Statistic
-from contracts.statistics.programme.bounded import find_bounds
-from contracts.statistics.programme.linked import find_linked
 from contracts.statistics.programme.outcomes import OUTCOMES
-from contracts.statistics.programme.rollout import find_rollout
+from contracts.statistics.programme.ways import find_way
 from contracts.statistics.questions import Question
 from contracts.statistics.slices import Slice
 from contracts.terms import Terms
 
 DEFAULT: Final = "adherence_rate"
+_SHARES: Final = " or ".join(outcome.figure for outcome in OUTCOMES.values())
+
+
+def _complete(asked: Asked) -> Question:
+    return replace(asked.question, of=asked.question.of or DEFAULT)
 
 
 def _derive(asked: Asked) -> Statistic:
-    """Of three ways the one that tells most. A question that names feeds means a way that they allow."""
-    outcome = OUTCOMES[asked.question.of or DEFAULT]
-    return (
-        find_linked(PROGRAMME_EFFECT, outcome, asked)
-        or find_rollout(PROGRAMME_EFFECT, outcome, asked)
-        or find_bounds(PROGRAMME_EFFECT, outcome, asked)
-    )
+    return find_way(PROGRAMME_EFFECT, OUTCOMES[asked.question.of or DEFAULT], asked)
 
 
 def _never(question: Question, terms: Terms, slices: tuple[Slice, ...]) -> Computed:
@@ -48,8 +46,8 @@ PROGRAMME_EFFECT: Final = Statistic(
         ),
     ),
     figures=(
-        Figure("<of>_inside", "share", "the outcome in the programme: from a linked feed, or bounds"),
-        Figure("<of>_outside", "share", "the outcome outside it: from a linked feed, or bounds"),
+        Figure("<share>_inside", "share", f"{_SHARES} in the programme: from a linked feed, or bounds"),
+        Figure("<share>_outside", "share", f"{_SHARES} outside it: from a linked feed, or bounds"),
         Figure("difference", "share", "the first less the second: from a linked feed, or bounds"),
         Figure("ratio", "ratio", "the first over the second: from a linked feed"),
         Figure("change_inside", "share", "change of the outcome where the programme began"),
@@ -65,5 +63,7 @@ PROGRAMME_EFFECT: Final = Statistic(
     compute=_never,
     compares=(),
     subjects=tuple(OUTCOMES),
+    of_granted=True,
+    complete=_complete,
     derive=_derive,
 )

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from contracts.statistics.answers import Label
 from contracts.statistics.columns import Shape
-from contracts.statistics.declarations import Asked, Compute, Computed, Figure, Statistic
+from contracts.statistics.declarations import Asked, Compute, Computed, Figure, Need, Statistic
 from contracts.statistics.programme.arms import Arm, difference_column, ratio_column
-from contracts.statistics.programme.outcomes import Outcome, candidates, narrowed_need
+from contracts.statistics.programme.outcomes import Outcome, narrowed_need
 from contracts.statistics.questions import Question
+from contracts.statistics.selecting import candidates
 from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, Terms
 
@@ -19,12 +20,17 @@ WARNING = (
 )
 
 
-def find_linked(declared: Statistic, outcome: Outcome, asked: Asked) -> Statistic | None:
+def need_linked(outcome: Outcome) -> Need:
+    def holds(feed: FeedTerms) -> bool:
+        return tells_apart(feed) and not outcome.uses(_flag_of(feed), feed)
+
+    return narrowed_need(outcome.need, holds, "whose linked dimension has two values or more", linked=True)
+
+
+def by_flag(declared: Statistic, outcome: Outcome, asked: Asked) -> Statistic:
     """The statistic of a contract that has such a feed."""
-    need = narrowed_need(outcome.need, _tells_apart, "whose linked dimension has two values or more", linked=True)
-    feeds = candidates(need, asked)
-    if not feeds:
-        return None
+    need = need_linked(outcome)
+    feeds = candidates(need, asked.feeds, asked.question)
     return replace(
         declared,
         estimand=(
@@ -34,8 +40,8 @@ def find_linked(declared: Statistic, outcome: Outcome, asked: Asked) -> Statisti
         formula="r1 - r0 and r1 / r0, with r = part / whole of the cells of each value of the linked dimension",
         needs=(need,),
         figures=(
-            Figure(f"{outcome.of}_inside", "share", f"{outcome.meaning}, in the programme"),
-            Figure(f"{outcome.of}_outside", "share", f"{outcome.meaning}, outside it"),
+            Figure(f"{outcome.figure}_inside", "share", f"{outcome.meaning}, in the programme"),
+            Figure(f"{outcome.figure}_outside", "share", f"{outcome.meaning}, outside it"),
             Figure("difference", "share", "the first less the second"),
             Figure("ratio", "ratio", "the first over the second"),
         ),
@@ -60,7 +66,7 @@ def _flag_of(feed: FeedTerms) -> str:
     return feed.linked.dimension if feed.linked else ""
 
 
-def _tells_apart(feed: FeedTerms) -> bool:
+def tells_apart(feed: FeedTerms) -> bool:
     return len(feed.vocabularies.get(_flag_of(feed), ())) > 1
 
 
@@ -79,7 +85,8 @@ def _contrast(outcome: Outcome) -> Compute:
         flag, shape = _flag_of(part.feed), Shape.of(question, terms.rules, part)
         groups = inside_and_outside(part.feed.vocabularies[flag])
         inside, outside = (Arm(part, outcome, terms.rules, {flag: values}, part.periods_covered) for values in groups)
-        left, right = inside.column(shape, f"{outcome.of}_inside"), outside.column(shape, f"{outcome.of}_outside")
+        left = inside.column(shape, f"{outcome.figure}_inside")
+        right = outside.column(shape, f"{outcome.figure}_outside")
         noise, total = inside.correlation(outside), inside.correlation(outside, sampled=True)
         contrasts = [
             difference_column("difference", left, right, noise=noise, total=total),

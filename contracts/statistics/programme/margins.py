@@ -38,7 +38,7 @@ class Cut:
     """A slice that goes by its own periods first, then by the rows of the answer, then by strata within these."""
 
     def __init__(self, part: Slice, rows_by: Sequence[str]) -> None:
-        self._part = part
+        self._part, self._whole = part, part.coarser((part.feed.grain, *rows_by))
         grain, keys = part.feed.grain, part.keys
         self.periods = [Period.parse(period, grain) for period in dict.fromkeys(key[grain] for key in keys)]
         strata = keys[: len(keys) // len(self.periods)]
@@ -51,17 +51,10 @@ class Cut:
         """The sums of a measure over some cells. over: how much each period counts in each stretch of time."""
         estimate = self._part.estimate(measure, cells)
         values, variances = (each.reshape(self._shape) for each in (estimate.values, estimate.variances))
-        of_totals = np.stack([self._variances(measure, cells, row) for row in range(len(self.rows))], axis=1)
+        # The noise of the strata goes together, as that of parts of one fitted table.
+        of_totals = self._whole.estimate(measure, cells).variances.reshape(self._shape[:2])
         strata = Noisy(_over(over, values), _over(over**2, variances))
         return Margin(name, strata, Noisy(_over(over, values.sum(axis=2)), _over(over**2, of_totals)))
-
-    def _variances(self, measure: str, cells: Filter, row: int) -> Floats:
-        """Of the sum of a row's strata, period by period."""
-        weights = np.zeros(self._shape)
-        weights[:, row] = 1.0
-        shared = self._part.covariances_with(measure, weights.ravel(), cells).reshape(self._shape)
-        variances: Floats = shared[:, row].sum(axis=1)
-        return variances
 
 
 def weights_of(payers: Cut, brand: Cut, buckets: Sequence[Bucket]) -> tuple[Floats, Floats]:

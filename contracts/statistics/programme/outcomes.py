@@ -1,12 +1,12 @@
 """What a programme may change: shares of the payers' members or of their days."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts.parties import Role
 from contracts.statistics.adherence import ADHERENCE_RATE, BAND, PDC_POOLED, adherent_bands
-from contracts.statistics.declarations import Asked, Need
+from contracts.statistics.declarations import Need
 from contracts.statistics.questions import Filter
 from contracts.terms import FeedTerms
 
@@ -16,10 +16,12 @@ HOSPITALISED: Final = "hospitalised_members"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A share, part / whole. of: the statistic that it is the share of. banded: the part is the whole's adherence bands
-    from 80% up. of_persons: it counts persons, so that sampling is known and bounds can be told."""
+    """A share, part / whole. of: the statistic that it is a figure of. figure: what that calls it. banded: the part is
+    the whole's adherence bands from 80% up. of_persons: it counts persons, so that sampling is known and bounds can be
+    told."""
 
     of: str
+    figure: str
     meaning: str
     part: str
     whole: str
@@ -31,6 +33,11 @@ class Outcome:
         """Which cells of the feed the part is made of."""
         return {BAND: adherent_bands(feed.vocabularies[BAND])} if self.banded else {}
 
+    def uses(self, dimension: str, feed: FeedTerms) -> bool:
+        """Whether a name of `askable` goes by what the outcome is told by: its groups are none whose outcomes
+        could differ."""
+        return feed.own_of(dimension) in self.own_dimensions
+
     @property
     def own_dimensions(self) -> tuple[str, ...]:
         return (BAND,) if self.banded else ()
@@ -41,6 +48,7 @@ OUTCOMES: Final = {
     for outcome in (
         Outcome(
             "adherence_rate",
+            "adherence_rate",
             "share of members whose proportion of days covered is at least 80%",
             MEMBERS,
             MEMBERS,
@@ -48,6 +56,7 @@ OUTCOMES: Final = {
             banded=True,
         ),
         Outcome(
+            "pdc_pooled",
             "pdc_pooled",
             "days covered / treatment days",
             "days_covered",
@@ -57,6 +66,7 @@ OUTCOMES: Final = {
         ),
         Outcome(
             "utilisation_rate",
+            "hospitalised_share",
             "share of members with one or more hospital stays",
             HOSPITALISED,
             MEMBERS,
@@ -71,9 +81,3 @@ def narrowed_need(need: Need, holds: Callable[[FeedTerms], bool], text: str, *, 
     before = need.condition
     words = " and ".join(each for each in (need.condition_text, text) if each)
     return replace(need, condition=lambda feed: before(feed) and holds(feed), condition_text=words, linked=linked)
-
-
-def candidates(need: Need, asked: Asked) -> Sequence[FeedTerms]:
-    """The feeds that an answer may come from: of those that the question names, if it names any."""
-    named = asked.question.feeds
-    return [feed for feed in asked.feeds if need.fits(feed) and (not named or feed.name in named)]

@@ -13,10 +13,11 @@ from contracts.periods import NotAPeriod, Period
 from contracts.refusals import Fault, QuestionInvalid
 from contracts.statistics.answers import Flag, Label
 from contracts.statistics.columns import Column, Shape
-from contracts.statistics.declarations import Asked, Compute, Computed, Figure, Statistic
+from contracts.statistics.declarations import Asked, Compute, Computed, Figure, Need, Statistic
 from contracts.statistics.programme.arms import Arm, difference_column
-from contracts.statistics.programme.outcomes import Outcome, candidates, narrowed_need
+from contracts.statistics.programme.outcomes import Outcome, narrowed_need
 from contracts.statistics.questions import TIME, Filter, Question, group_names, selected_periods
+from contracts.statistics.selecting import candidates
 from contracts.statistics.slices import Slice
 from contracts.terms import FeedTerms, Rollout, Terms
 from privacy.arrays import Flags, Floats
@@ -25,19 +26,26 @@ ASSUMPTION = (
     "This is what the programme did only if, without it, the outcome would have changed where it came as it did where "
     "it did not come (parallel trends), and if nothing else came to either at that time. The cells cannot tell that."
 )
+WARNING = (
+    "What is compared are groups of the payers' members, where the programme came and where it did not, not persons in "
+    "it with persons outside it: who of them is in it, these cells do not tell."
+)
 
 
-def find_rollout(declared: Statistic, outcome: Outcome, asked: Asked) -> Statistic | None:
+def need_across(outcome: Outcome, rollout: Rollout) -> Need:
+    text = f"that can be asked by {rollout.dimension} and has periods before and after the programme began"
+
+    def holds(feed: FeedTerms) -> bool:
+        return reaches_across(rollout, feed) and not outcome.uses(rollout.dimension, feed)
+
+    return narrowed_need(outcome.need, holds, text)
+
+
+def in_differences(declared: Statistic, outcome: Outcome, rollout: Rollout, asked: Asked) -> Statistic:
     """The statistic of a contract that has the clause, and a feed that goes by its dimension from before to after.
     Raises QuestionInvalid where the question is about neither."""
-    rollout = asked.terms.rollout
-    if rollout is None:
-        return None
-    text = f"that can be asked by {rollout.dimension} and has periods before and after the programme began"
-    need = narrowed_need(outcome.need, lambda feed: reaches_across(rollout, feed), text)
-    feeds = candidates(need, asked)
-    if not feeds:
-        return None
+    need = need_across(outcome, rollout)
+    feeds = candidates(need, asked.feeds, asked.question)
     faults = [fault for feed in feeds for fault in _faults(rollout, asked.question, feed)]
     if faults:
         raise QuestionInvalid("The question does not fit this statistic.", faults=tuple(dict.fromkeys(faults)))
@@ -59,6 +67,7 @@ def find_rollout(declared: Statistic, outcome: Outcome, asked: Asked) -> Statist
         total_interval_covers=_total(outcome),
         compute=_in_differences(outcome, rollout),
         label=Label.ECOLOGICAL,
+        warning=WARNING,
         own_dimensions=outcome.own_dimensions,
         # Another payer in one of the stretches, or late claims, would look like an effect.
         whole_pools=True,
