@@ -125,6 +125,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_any_column_of_any_record_that_is_changed_is_found(busy: SmallExchange, vandal: Vandal) -> None:
     assert set(CHANGES) == set(audit_records.c.keys())
     for record in (records(busy)[0], records(busy)[6], records(busy)[-1]):
@@ -135,6 +136,7 @@ def test_any_column_of_any_record_that_is_changed_is_found(busy: SmallExchange, 
     assert broken(busy) == ()
 
 
+@pytest.mark.slow
 def test_any_record_that_is_taken_out_is_found(busy: SmallExchange, vandal: Vandal) -> None:
     for book in (BOOK, OWN):
         for record in records(busy, book):
@@ -235,6 +237,7 @@ def test_an_answer_from_a_release_that_is_not_stored_is_found(busy: SmallExchang
     assert [found.what for found in broken(busy)] == ["names a release that is not stored"]
 
 
+@pytest.mark.slow
 def test_what_is_changed_in_the_tables_that_a_book_tells_of_is_found(busy: SmallExchange, vandal: Vandal) -> None:
     with vandal.engine.connect() as connection:
         release = connection.execute(sa.select(releases.c.id)).scalars().first()

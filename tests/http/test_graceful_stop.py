@@ -75,6 +75,7 @@ def post(live: LiveServer, small: SmallExchange) -> httpx.Response:
         return client.post(SUBMISSIONS, json=fills(), headers=small.headers(NAME))
 
 
+@pytest.mark.slow
 def test_a_submission_under_way_is_measured_and_answered_and_nobody_else_is_let_in(
     small: SmallExchange, live: LiveServer, asked: Sign, may_draw: Sign
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_release_is_debited_by_its_plan_and_stored_as_it_was_drawn(agreed: Sma
     assert entry["event"]["measured"] == "source"
 
 
+@pytest.mark.slow
 def test_it_costs_what_a_feed_costs_that_the_exchange_measures(agreed: SmallExchange) -> None:
     agreed.agree(small_contract(id="dsc-exchange"))
     months = [f"2025-{month:02}" for month in range(1, 13)]
@@ -119,6 +120,7 @@ def test_it_costs_what_a_feed_costs_that_the_exchange_measures(agreed: SmallExch
     assert len(here) == len(there) == 12
 
 
+@pytest.mark.slow
 def test_answers_from_it_are_right_and_say_that_it_was_measured_at_source(agreed: SmallExchange) -> None:
     for (name, month), rows in FILLS.items():
         body = drawn(agreed, name, rows, month, noise=NoNoise())

@@ -17,6 +17,8 @@ from tests.support.small_exchange import SmallExchange
 from tests.support.submission_story import Story, multipart, tell_story
 from tests.support.watching import WatchedServer
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches the server through /proc")
 
 AS_TABLES = ("CSV", "Parquet", "Arrow")

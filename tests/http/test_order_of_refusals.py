@@ -234,6 +234,7 @@ def scaled(row: JsonObject, times: int) -> JsonObject:
     return {name: value * times if isinstance(value, int) else value for name, value in row.items()}
 
 
+@pytest.mark.slow
 def test_refusals_are_the_same_to_the_byte_whatever_the_cells_are(sqlite_template: Path, tmp_path: Path) -> None:
     one, other = twins(sqlite_template, tmp_path)
     questions = [(name, bad.statistic, bad.query) for bad in BAD.values() for name in (BRAND, "blueridge", "sierra")]

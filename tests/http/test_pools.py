@@ -176,6 +176,7 @@ def fill(small: SmallExchange, months: tuple[str, ...]) -> None:
     post(small, "fills", {key: rows for key, rows in FILLS.items() if key[1] in months})
 
 
+@pytest.mark.slow
 def test_missing_months_are_missing_and_not_zero(exact: SmallExchange) -> None:
     exact.agree()
     fill(exact, MONTHS[:2])

@@ -236,7 +236,7 @@ def test_a_profile_with_a_contract_is_asked_without_naming_it(nobody: Console, s
     assert nobody.done("ask", "pdc_pooled", *words) == nobody.done("ask", CONTRACT, "pdc_pooled", *words)
     counted = ("--feed", "fills", *words)
     assert nobody.done("ask", "counts", *counted) == nobody.done("ask", CONTRACT, "counts", *counted)
-    assert "not grant adherance_rate" in nobody.refused("ask", "adherance_rate")
+    assert "did you mean adherence_rate?" in nobody.refused("ask", "adherance_rate")
     assert "no such contract" in nobody.refused("ask", "dsc-other")
     assert "no such contract" in nobody.refused("ask", "adherence_rate", "--contract", "dsc-other")
 

@@ -249,6 +249,7 @@ def described() -> dict[str, Any]:
 # --- the page of the description
 
 
+@pytest.mark.slow
 def test_the_page_shows_our_description_with_a_token_to_paste(small: SmallExchange) -> None:
     shown = small.app.test_client().get("/docs/openapi.json").get_json()
     told = described()

@@ -127,6 +127,7 @@ def test_the_limit_is_that_of_the_expanded_body_to_the_byte(strict: SmallExchang
     assert send(strict, gzip.compress(padded(LIMIT))).status_code == 201
 
 
+@pytest.mark.slow
 def test_a_bomb_never_goes_off(strict: SmallExchange) -> None:
     """A gibibyte of zeros in a mebibyte would be one, too; this one is quicker to make."""
     bomb = gzip.compress(bytes(200_000_000), compresslevel=9)
@@ -270,6 +271,7 @@ PUBLISHED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", [{}, GZIP], ids=["plain", "gzip"])
 @pytest.mark.parametrize("path", PUBLISHED)
 def test_what_is_published_may_be_kept_and_asked_for_again(

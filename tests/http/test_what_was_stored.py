@@ -85,6 +85,7 @@ def test_penetration_waits_until_every_payer_is_in_the_pool(migrated_sqlite_url:
     assert answer(small, "psp_penetration")["rows"][0]["state"] == "shown"
 
 
+@pytest.mark.slow
 def test_releases_of_one_contract_are_stored_one_after_another(migrated_postgresql_url: str) -> None:
     """Otherwise a release with an earlier number could appear within a pool that has opened without it."""
     small = SmallExchange(migrated_postgresql_url)

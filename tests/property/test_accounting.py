@@ -177,6 +177,7 @@ def long_histories(draw: st.DrawFn) -> tuple[list[Draws], list[int], int]:
     return history, charges, draw(st.integers(1, 3))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(long_histories())
 def test_no_person_loses_more_than_the_ledger_says_over_feeds_contracts_and_generations(

@@ -37,6 +37,7 @@ def test_certainty_is_as_rare_as_the_integral_over_the_outputs_that_give_it(nano
     assert chance_of_certainty(nano, certainty) == pytest.approx(chance, abs=2e-5)
 
 
+@pytest.mark.slow
 def test_the_real_mechanism_is_guessed_as_often_as_said() -> None:
     """40,000 draws in each world: the standard error is 0.0018, and 6 of them (2e-9) are allowed."""
     draws, sigma = 40_000, 5.0

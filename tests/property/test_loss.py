@@ -170,6 +170,7 @@ def test_epsilon_is_that_of_the_best_renyi_order(nano: int, delta: float) -> Non
     assert epsilon(nano, delta) == pytest.approx(epsilon_by_renyi(nano / NANO, delta), rel=1e-6)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 100 * NANO), st.integers(1, NANO), st.sampled_from([1e-9, 1e-6, 1e-3]))
 def test_epsilon_grows_with_the_loss_and_shrinks_with_delta(nano: int, more: int, delta: float) -> None:
     assert 0 <= epsilon(nano, delta) <= epsilon(nano + more, delta)

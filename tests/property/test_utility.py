@@ -73,6 +73,7 @@ def test_real_noise_agrees_with_the_closed_form() -> None:
     assert all(abs(value) < 6 for value in deviations.values())
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_keys_that_are_promised() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "benchmarks.utility", "--json", "--repetitions", "0", "--lists", "0"],

@@ -24,6 +24,8 @@ from privacy.inference import FittedTable
 from privacy.intervals import Interval, count_interval, rate_interval
 from privacy.mechanism import DiscreteGaussian
 
+pytestmark = pytest.mark.slow
+
 # --- exact
 
 # Those at which an interval of z sd just misses the next integer are the worst: 2.54, 5.09, 6.12, 6.63.
@@ -177,7 +179,7 @@ def test_a_rate_that_forgets_the_covariance_of_its_part_and_whole_alarms(
     def forgetful(*args: Floats, covariance: Floats, **others: Floats) -> Interval:
         return rate_interval(*args, covariance=0 * covariance, **others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(interval_study, "rate_interval", forgetful)
+    monkeypatch.setattr(contrasts, "rate_interval", forgetful)
     assert alarm(usual, 1000, "noise", figure)
 
 
@@ -227,7 +229,7 @@ def test_either_end_of_a_rate_misses_as_often_as_the_other(
 
 
 def test_the_delta_method_alarms(usual: Noise, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interval_study, "rate_interval", delta)
+    monkeypatch.setattr(contrasts, "rate_interval", delta)
     assert one_sided_alarms(usual, World.disjoint, 0.2)
 
 
@@ -237,7 +239,7 @@ def test_sampling_counted_once_for_a_year_of_the_same_people_alarms(
     def once(*args: Floats, sampling_periods: int, **others: Floats) -> Interval:
         return rate_interval(*args, sampling_periods=min(1, sampling_periods), **others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(interval_study, "rate_interval", once)
+    monkeypatch.setattr(contrasts, "rate_interval", once)
     assert alarm(usual, 1000, "total", f"rate 60%, {SUMS}")
 
 

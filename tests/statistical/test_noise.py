@@ -25,6 +25,7 @@ REPOSITORY = Path(__file__).parents[2]
 SMALL, USUAL = 0.7, 10.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [SMALL, USUAL, 30.983877])
 def test_real_noise_passes_every_check(sigma: float) -> None:
     assert alarms(all_checks(DiscreteGaussian(), sigma)) == set()
@@ -98,6 +99,7 @@ def release_checks(source: NoiseSource) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 def test_measures_margins_and_releases_share_no_noise_and_each_has_its_own_sigma() -> None:
     assert alarms(release_checks(DiscreteGaussian())) == set()
 
@@ -152,6 +154,7 @@ def fork_checks(source: str) -> dict[str, float]:
     return {f"{i} and {j}": between(drawn[i], drawn[j]) for i, j in combinations(range(3), 2)}
 
 
+@pytest.mark.slow
 def test_processes_forked_from_one_another_share_no_noise() -> None:
     assert alarms(fork_checks("DiscreteGaussian")) == set()
 

@@ -10,6 +10,7 @@ from tests.statistical.release_checks import REAL, DrawRelease, Noise, release_c
 from tests.statistical.sources import EvenOnly, Laplace, OffByOne, Right
 
 
+@pytest.mark.slow
 def test_real_releases_pass_every_check() -> None:
     assert alarms(release_checks(Noise(REAL, DiscreteGaussian()))) == set()
 

@@ -81,6 +81,7 @@ def test_a_record_that_is_not_the_next_one_is_not_appended(empty_database: SqlDa
         stores.audit.append(next_record(empty(ACT.book), ACT, NOW, "ab" * 32))
 
 
+@pytest.mark.slow
 def test_sixteen_threads_append_to_the_same_books_and_every_chain_stays_whole(empty_database: SqlDatabase) -> None:
     """Each names its books in an order of its own; none waits for another for ever."""
 

@@ -130,12 +130,14 @@ def test_every_payers_feed_of_a_contract_template_is_prepared_once_its_drugs_are
     asked = 0
     for name in template_names():
         for feed in feeds_of(yaml.safe_load(fill_in(name, {}, date(2026, 7, 1)))):
-            if feed.provider != "payer":
+            if feed.provider != "payer" or feed.linked is not None:  # no claims hold a brand's flag
                 continue
             products = {
                 each: CodeList(frozenset({f"ndc|{each}"}), each) for each in feed.vocabularies.get("product", ())
             }
-            definition = replace(default_definition(feed), products=products or None)
+            places = {"state": FromClaims("region")} if "state" in feed.vocabularies else {}
+            usual = default_definition(feed)
+            definition = replace(usual, products=products or None, dimensions={**usual.dimensions, **places})
             assert preparation_faults(feed, definition, EVERYTHING) == []
             asked += 1
     assert asked >= 4

@@ -132,6 +132,7 @@ needs_matplotlib = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_matplotlib
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
 def test_a_picture_is_drawn_and_comes_out_the_same_again(tmp_path: Path, suffix: str) -> None:

@@ -233,6 +233,7 @@ def expected(value: Any) -> str:
             return "marked_value"
 
 
+@pytest.mark.slow
 def test_every_value_of_a_document_stands_in_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever is changed, the page changes, and says the new value where it is a text or a number."""
     monkeypatch.setattr("contracts.ledger.statements.epsilon", cache(epsilon))
