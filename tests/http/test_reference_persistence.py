@@ -1,4 +1,4 @@
-"""AdhereR's patients, posted as the cells of a life table and asked back: R's Kaplan-Meier curve at a gap of 30 days."""
+"""AdhereR's patients, posted as cells of a life table and asked back: R's Kaplan-Meier curve at a gap of 30 days."""
 
 import csv
 from collections import Counter
