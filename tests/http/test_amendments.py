@@ -243,6 +243,7 @@ CHANGED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", CHANGED.values(), ids=CHANGED)
 def test_a_feed_that_changes_begins_empty_and_adds_to_the_loss(
     migrated_sqlite_url: str, changes: dict[str, Any]

@@ -143,6 +143,7 @@ def test_the_header_types_of_assertions_are_accepted(exchange: Exchange) -> None
     assert_not_authenticated(exchange.ask(exchange.assertion(header={"typ": "at+jwt"})), NOT_OURS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["RS384", "ES384", "ES256", "Ed25519"])
 def test_strangers_are_refused_as_late_as_clients(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch, algorithm: str
@@ -281,6 +282,7 @@ def test_two_clients_may_use_the_same_jti(exchange: Exchange) -> None:
     assert exchange.ask(theirs).status_code == 200
 
 
+@pytest.mark.slow
 def test_of_32_threads_with_one_assertion_one_wins(migrated_url: str) -> None:
     exchange = Exchange(migrated_url)
     assertion = exchange.assertion()

@@ -197,6 +197,7 @@ def test_a_problem_ends_the_command_with_1_and_says_what_to_do(environ: dict[str
     assert "found." in answered.stderr
 
 
+@pytest.mark.slow
 def test_no_secret_is_ever_shown(environ: dict[str, str | None]) -> None:
     key = new_private_jwk("ES256")
     secrets = {"PARLEY_TOKEN_KEY": json.dumps(key), "PARLEY_RECEIPT_KEY": json.dumps(key)}

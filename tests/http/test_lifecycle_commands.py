@@ -54,6 +54,7 @@ def console(small: SmallExchange, tmp_path: Path) -> Console:
     return console
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["next.yaml", "next.json"])
 def test_a_contract_is_amended_from_the_version_in_force(console: Console, small: SmallExchange, name: str) -> None:
     brand, file = console.of(BRAND), console.folder / name
@@ -105,6 +106,7 @@ def test_the_file_of_an_amendment_has_the_terms_in_order_and_nothing_that_goes_w
     assert ContractDocumentSchema().load(written) == following(small)
 
 
+@pytest.mark.slow
 def test_an_amendment_in_another_order_of_members_goes_on_with_every_feed(
     console: Console, small: SmallExchange
 ) -> None:
@@ -163,6 +165,7 @@ def test_what_cannot_be_amended_is_said_before_anybody_writes(console: Console, 
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_a_party_reckons_up_what_was_posted_under_several_versions(console: Console, small: SmallExchange) -> None:
     assert small.submit("sierra", fills()).status_code == 201
     document = following(small)
@@ -235,6 +238,7 @@ def test_parties_suspend_resume_and_terminate(console: Console, small: SmallExch
     assert "Nothing more can be done to it. (transition-illegal)" in refused
 
 
+@pytest.mark.slow
 def test_a_population_is_suspended_by_its_owner_and_by_the_operator(console: Console, small: SmallExchange) -> None:
     sierra = console.of("sierra")
     by_name = ("--population", "sierra-members", "--reason", "wrong cells")

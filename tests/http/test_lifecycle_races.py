@@ -151,6 +151,7 @@ def test_a_contract_ends_once_when_the_last_two_agree_at_once(small: SmallExchan
     assert_events_without_gaps(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [PATH, "/v1/populations/lakeshore-members"])
 def test_nothing_is_debited_after_a_suspension_committed(small: SmallExchange, path: str) -> None:
     """Either it was before it, or it is refused; and no debit has a later place in time than the suspension."""
@@ -196,6 +197,7 @@ def test_a_submission_whose_feed_is_amended_while_its_cells_are_read_is_not_draw
     assert small.traces() == before
 
 
+@pytest.mark.slow
 def test_a_suspension_waits_for_the_debit_that_came_first(
     small: SmallExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_page_by_page_every_line_is_there_once_in_one_order(everywhere: SmallExc
         assert first["next_cursor"]
 
 
+@pytest.mark.slow
 def test_what_comes_and_goes_meanwhile_neither_skips_nor_repeats_another_line(everywhere: SmallExchange) -> None:
     made = drafts(60)
     add(everywhere, *made)

@@ -47,6 +47,7 @@ def with_altered_plan(small: SmallExchange, change: Callable[[JsonObject], objec
     return "dsc-altered"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALTERED_PLANS)
 def test_nothing_is_drawn_by_a_plan_that_is_not_its_contracts_whoever_signed_it(
     small: SmallExchange, name: str

@@ -151,6 +151,7 @@ def test_a_header_that_brings_a_key_is_refused_for_published_keys_too(small: Sma
         assert_not_authenticated(ask(small, header=header), NOT_OURS)
 
 
+@pytest.mark.slow
 def test_the_published_algorithm_of_a_key_is_the_only_one(small: SmallExchange, server: KeyServer) -> None:
     for said in ("RS256", "PS384", "RSA-OAEP", "ES384", "HS256", "none"):
         server.publish({**public(RSA), "alg": said})

@@ -180,6 +180,7 @@ def test_the_total_interval_of_the_mean_pdc_holds_that_of_r(
     assert row["total_interval"]["upper"] > float(by_r["mean_pdc"]["upper95"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by", "where"),
     [

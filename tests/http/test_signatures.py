@@ -187,6 +187,7 @@ def test_every_kind_of_key_that_can_be_registered_for_signing_signs(proposed: Sm
     assert answered.get_json()["signatures"][0]["kid"] == key["kid"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "PS384", "PS512"])
 def test_a_key_signs_by_its_one_algorithm_only(proposed: SmallExchange, algorithm: str) -> None:
     key = new_private_jwk("RS384")

@@ -182,6 +182,7 @@ def test_a_share_of_days_is_masked_with_its_rest(masking: SmallExchange, uncover
     assert table(answer(masking, "pdc_pooled", by="region", periods="2025-01"))["north",]["state"] == state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("adherent", "other", "states"),
     [

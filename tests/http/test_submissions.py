@@ -51,6 +51,7 @@ def test_a_submission_is_answered_with_a_receipt_of_what_it_cost(agreed: SmallEx
     assert entry["event"]["draws"] == plan["draws"]
 
 
+@pytest.mark.slow
 def test_all_periods_of_a_feed_fit_its_ceiling_exactly_once(agreed: SmallExchange) -> None:
     for month in range(1, 13):
         assert agreed.submit("blueridge", fills(f"2025-{month:02}")).status_code == 201

@@ -112,6 +112,7 @@ def test_more_dimensions_at_once_than_granted_are_refused_time_and_filters_count
     assert answer(exact, "pdc_pooled", by="region,sex", where="sex:F")["rows"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "last", "inside"),
     [

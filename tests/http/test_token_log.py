@@ -53,6 +53,7 @@ def asking(small: SmallExchange) -> Iterator[Asking]:
     app.extensions["parley"].database.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke"])
 def test_a_refused_request_is_logged_with_its_address_and_whom_it_claims_to_be(

@@ -287,6 +287,7 @@ def test_what_is_published_may_be_kept_and_asked_for_again(
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", [{}, GZIP], ids=["plain", "gzip"])
 @pytest.mark.parametrize("path", ["/openapi.yaml", ANSWER])
 def test_head_says_what_get_would(answering: SmallExchange, path: str, accept: dict[str, str]) -> None:

@@ -104,6 +104,7 @@ CASES: list[tuple[list[int], Wanted]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sizes", "wanted"), CASES)
 def test_no_shares_that_scipy_finds_improve_the_objective_by_more_than_a_thousandth(
     sizes: list[int], wanted: Wanted
