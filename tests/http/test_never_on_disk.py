@@ -17,9 +17,10 @@ from tests.support.small_exchange import SmallExchange
 from tests.support.submission_story import Story, multipart, tell_story
 from tests.support.watching import WatchedServer
 
-pytestmark = pytest.mark.slow
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches the server through /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="watches the server through /proc"),
+]
 
 AS_TABLES = ("CSV", "Parquet", "Arrow")
 ACCEPTED = ("rows", "columns", "chunked", "one row", "a large body", "gzip", *AS_TABLES, "resumed", "after the crash")
