@@ -104,9 +104,12 @@ class Asking:
                 raise nothing_released(
                     lacking.feed, lacking.periods, question.as_of, first_is_open, pool_term(terms, lacking.feed)
                 )
-            slices = tuple(self._slice(stores, terms, part) for part in asked)
+            readers: dict[str, ReadVectors] = {}
+            slices = tuple(self._slice(stores, terms, part, readers) for part in asked)
             coarsest = max((part.feed.grain for part in asked), key=list(Grain).index)
-            before = tuple(self._slice(stores, terms, part, before=coarsest) for part in asked if statistic.before)
+            before = tuple(
+                self._slice(stores, terms, part, readers, before=coarsest) for part in asked if statistic.before
+            )
         computed = statistic.compute(question, terms, slices + before)
         answer = _answer(statistic, question, slices, before, computed)
         explanation = None
@@ -157,13 +160,25 @@ class Asking:
             raise BlockAltered(release_id)
         return partial(self._blocks.decode, block)
 
-    def _slice(self, stores: Stores, terms: Terms, part: _Part, *, before: Grain | None = None) -> Slice:
-        """before: of the stretches right before those asked, with the coarsest grain of the answer's feeds."""
+    def _slice(
+        self,
+        stores: Stores,
+        terms: Terms,
+        part: _Part,
+        readers: dict[str, ReadVectors],
+        *,
+        before: Grain | None = None,
+    ) -> Slice:
+        """readers: of the releases that this answer has read already; a stretch is the one before another, too.
+        before: of the stretches right before those asked, with the coarsest grain of the answer's feeds."""
         digests = {release.id: release.block_sha256 for found in part.opened.values() for release in found}
 
         def load(release_ids: Sequence[str]) -> dict[str, ReadVectors]:
-            blocks = stores.releases.get_blocks(release_ids)
-            return {release_id: self._reader(release_id, blocks[release_id], digests) for release_id in release_ids}
+            blocks = stores.releases.get_blocks([release_id for release_id in release_ids if release_id not in readers])
+            readers.update(
+                (release_id, self._reader(release_id, block, digests)) for release_id, block in blocks.items()
+            )
+            return {release_id: readers[release_id] for release_id in release_ids}
 
         buckets = buckets_of(part.question, part.periods)
         if before is not None:
