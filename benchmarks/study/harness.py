@@ -146,6 +146,7 @@ def _slices(
     released: Mapping[str, Mapping[str, list[tuple[ReleaseRecord, Vectors]]]],
 ) -> Iterator[Slice]:
     feeds = get_feeds(statistic, terms.feeds, question)
+    coarsest = max((feed.grain for feed in feeds), key=list(Grain).index)
     for before in (False, True) if statistic.before else (False,):
         for need, feed in zip(statistic.needs, feeds, strict=True):
             by_period = released[feed.name]
@@ -154,7 +155,7 @@ def _slices(
             cut = need.cut(question, feed)
             buckets = buckets_of(cut, selected_periods(cut, feed))
             if before:
-                buckets = tuple(bucket.before(cut, feed) for bucket in buckets)
+                buckets = tuple(bucket.before(cut, feed, coarsest) for bucket in buckets)
             yield cut_slice(cut, feed, len(terms.providers_of(feed)), buckets, opened, _loading(vectors))
 
 
