@@ -52,11 +52,6 @@ def feed_section(part: Part, feed: FeedTerms, terms: Terms) -> Section:
     )
 
 
-def _expected(sizes: Part, measure: str) -> str:
-    size = sizes.take(measure)
-    return "" if size is None else value_text(size)
-
-
 def _bound(measure: Part) -> int:
     return int(measure.value["bound"])
 
